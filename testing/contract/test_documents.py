@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +124,14 @@ def test_every_relative_path_exists(document):
 def test_every_json_block_is_json_and_every_example_event_fits_the_schema(document):
     for event in example_events(document):
         parse(event, CONFIGURED)
+
+
+def test_every_example_is_named_in_a_document_and_every_example_event_fits_the_schema():
+    text = "".join((PROJECT / name).read_text("utf-8") for name in DOCUMENTS)
+    for path in filter(Path.is_file, PROJECT.glob("examples/*/*")):
+        assert str(path.relative_to(PROJECT)) in text
+        if path.parent.name == "events":
+            parse(json.loads(path.read_text("utf-8")), Settings(ledger_table="t"))
 
 
 def test_the_readme_shows_an_event_that_needs_no_configuration():

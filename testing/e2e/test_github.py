@@ -110,11 +110,13 @@ def documented_inputs() -> dict[str, str]:
     """The inputs in the workflow that the documents show, as GitHub passes them."""
     text = (PROJECT / "docs" / "command-line.md").read_text("utf-8")
     (block,) = re.findall(r"```yaml\n(jobs:.*?)```", text, re.DOTALL)
+    assert block in (EXAMPLES / "deploy.yml").read_text("utf-8")
     (job,) = yaml.safe_load(block)["jobs"].values()
     (step,) = (step for step in job["steps"] if "/ecs-updater@" in step.get("uses", ""))
     given = {name.replace("-", "_"): value for name, value in step["with"].items()}
+    context = {"github.sha": "0123abc", "github.ref_name": "1.36"}
     return {
-        name: evaluated(str(value), {"github.sha": "0123abc"}).replace("True", "true")
+        name: evaluated(str(value), context).replace("True", "true")
         for name, value in given.items()
     }
 

@@ -1,6 +1,5 @@
 """Runs Terraform's own tests against a mocked provider, and checks every variable and output."""
 
-import json
 import os
 import re
 import shutil
@@ -35,39 +34,11 @@ def blocks(kind: str, text: str) -> dict[str, str]:
     )
 
 
-def check(*commands: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs scripts/terraform-check; what is in ``path`` comes before every other program."""
-    environment = dict(os.environ)
-    if path:
-        environment["PATH"] = f"{path}:{environment['PATH']}"
-    options = {
-        "env": environment,
-        "stdin": subprocess.DEVNULL,
-        "capture_output": True,
-        "text": True,
-    }
-    return subprocess.run([CHECK, *commands], check=False, **options)
-
-
-def warning(summary: str, detail: str) -> str:
-    """Returns the shell's text of a Terraform whose only finding is one of validate."""
-    found = {
-        "severity": "warning",
-        "summary": summary,
-        "detail": detail,
-        "range": {"filename": "main.tf", "start": {"line": 7}},
-    }
-    return f"[ $1 != validate ] || echo '{json.dumps({'diagnostics': [found]})}'"
-
-
-GOOD = """[ $1 != validate ] || echo '{"diagnostics": []}'"""
-
-
 # By Terraform. Its format and its references are checked by scripts/lint, in the same way.
 
 
 def test_terraforms_own_tests_pass():
-    done = check("test")
+    done = subprocess.run([CHECK, "test"], check=False, capture_output=True, text=True)
     if done.returncode == SKIPPED:
         pytest.skip(done.stderr.strip().removeprefix("• skipped: "))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -87,68 +58,6 @@ def test_the_usage_of_every_module_is_valid(tmp_path):
 
     done = run(tmp_path, {}, "validate")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(
-    ("terraform", "status", "said"),
-    [
-        (GOOD, 0, "• terraform fmt\n• terraform validate\n"),
-        ("[ $1 != fmt ] || { echo main.tf; exit 3; }; " + GOOD, 1, "main.tf"),
-        (
-            "[ $1 != validate ] || { echo Error: Unsupported argument; exit 1; }",
-            1,
-            "Unsupported argument",
-        ),
-        (
-            warning("Deprecated", "name is deprecated."),
-            1,
-            "Warning: Deprecated: name is deprecated.: main.tf:7",
-        ),
-        (
-            warning("Argument is deprecated", "hash_key is deprecated. Use key_schema instead."),
-            0,
-            "• terraform validate",
-        ),
-        (
-            warning("Argument is deprecated", "hash_key is deprecated. Use another instead."),
-            1,
-            "Use another",
-        ),
-        ("[ $1 != init ] || { echo Error: Invalid expression; exit 1; }", 1, "Invalid expression"),
-        (
-            "[ $1 != init ] || { echo Error: Failed to query available "
-            "provider packages; exit 1; }",
-            SKIPPED,
-            "• skipped: ",
-        ),
-        (
-            "[ $1 != init ] && exit 3; echo Error: Failed to install provider; exit 1",
-            1,
-            "• skipped: ",
-        ),
-    ],
-    ids=[
-        *(
-            "nothing",
-            "format",
-            "reference",
-            "deprecation",
-            "known-deprecation",
-            "other-deprecation",
-            "syntax",
-            "no-provider",
-        ),
-        "format-and-no-provider",
-    ],
-)
-def test_a_finding_fails_the_check_and_a_provider_that_is_missing_skips_it(
-    terraform, status, said, tmp_path
-):
-    (tmp_path / "terraform").write_text(f"#!/usr/bin/env bash\n{terraform}\n", "utf-8")
-    (tmp_path / "terraform").chmod(0o755)
-    done = check("fmt", "validate", path=tmp_path)
-    assert done.returncode == status, done
-    assert said in done.stdout + done.stderr
 
 
 # By its text
