@@ -97,6 +97,8 @@ class StatusSettings:
     """`TAG_FILTERS`: tag keys, separated by commas, that lists of services can be filtered by."""
     api_auth: str = KEY
     """`API_AUTH`: `key` (API key) or `iam` (API key and signature)."""
+    environment: str | None = None
+    """`ENVIRONMENT`: name of the environment, for readers."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "StatusSettings":
@@ -108,7 +110,11 @@ class StatusSettings:
             raise ConfigurationError(
                 f"the function's TAG_FILTERS has {taken[0]!r}, a parameter of its own: leave it out"
             )
-        return cls(tag_filters=tuple(keys), api_auth=_choice(environment, "API_AUTH", KEY, IAM))
+        return cls(
+            tag_filters=tuple(keys),
+            api_auth=_choice(environment, "API_AUTH", KEY, IAM),
+            environment=environment.get("ENVIRONMENT") or None,
+        )
 
 
 @dataclass(frozen=True)

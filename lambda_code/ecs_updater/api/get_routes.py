@@ -35,6 +35,11 @@ def status_app(
     def settings() -> StatusSettings:
         return StatusSettings.from_environment(environment)
 
+    def scope() -> Json:
+        """Returns where the API is. The function's own ARN has account and region."""
+        _, _, _, region, account, *_ = app.lambda_context.invoked_function_arn.split(":")
+        return {"account": account, "region": region, "environment": settings().environment}
+
     @app.get("/")
     def _help() -> Response[str]:
         of_api = settings()
@@ -56,16 +61,15 @@ def status_app(
     def _list() -> Response[str]:
         def page() -> Json:
             list_query = query.list_query(_parameters(app), settings().tag_filters)
-            return services.page(list_query, Call.of(app.lambda_context).time_left)
+            return services.page(list_query, Call.of(app.lambda_context).time_left) | scope()
 
         return answer(page)
 
     @app.get("/deployments")
     def _deployments() -> Response[str]:
-        # The function's own ARN has account and region.
         prefix = account_prefix(app.lambda_context.invoked_function_arn)
         return answer(
-            lambda: deployments(ledger, query.deployments_query(_parameters(app), prefix))
+            lambda: deployments(ledger, query.deployments_query(_parameters(app), prefix)) | scope()
         )
 
     @app.get("/deployments/<id_>")

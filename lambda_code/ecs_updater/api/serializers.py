@@ -84,17 +84,19 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
         "begunAt": item.get("begun_at"),
         "updatedAt": item.get("updated_at"),
         "endedAt": item.get("ended_at"),
+        "batch": item.get("batch"),
     }
 
 
 def whole_deployment_view(item: Mapping[str, Any]) -> Json:
-    """Returns the view of an entry with the response or the error of its caller."""
+    """Returns the view of an entry with its caller, and the response or the error of the caller."""
     answer = item.get("answer")
     return {
         **deployment_view(item),
         "answer": json.loads(answer)["body"] if answer else None,
         "errorType": item.get("error_type"),
         "errorMessage": item.get("error_message"),
+        "caller": item.get("caller"),
     }
 
 

@@ -15,7 +15,8 @@ from support.http import CONTEXT, REQUEST_ID, ask, event
 from support.ledger import intent, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
-ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "API_AUTH": "key"}
+ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "ENVIRONMENT": "staging"}
+SCOPE = {"account": "123456789012", "region": "eu-west-1", "environment": "staging"}
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 
 
@@ -62,6 +63,7 @@ def test_services_are_listed_and_filtered(get):
         "old",
     ]
     assert get("/list?images=1&limit=1").json["services"][0]["images"] == {"app": "registry/api:1"}
+    assert SCOPE.items() <= get("/list").json.items()
 
 
 @pytest.mark.parametrize(
@@ -138,6 +140,7 @@ def test_updates_are_found_by_service_and_by_their_id(get, history, lease):
     assert [view["id"] for view in listed] == ["r-1"] and get("/deployments").json[
         "deployments"
     ] == listed
+    assert SCOPE.items() <= get("/deployments").json.items()
     assert listed[0].items() <= get("/deployments/r-1").json.items()
     missing = get("/deployments/nobody")
     assert (missing.status, missing.json["errorType"]) == (404, "DeploymentNotFoundError")

@@ -140,7 +140,8 @@ def test_an_update_is_shown_with_the_response_of_its_caller(queries, made):
         None,
     )
     whole = routes.deployment(queries, listed["id"])
-    assert whole == {**listed, "answer": {"changed": True}, "errorType": None, "errorMessage": None}
+    error = {"errorType": None, "errorMessage": None}
+    assert whole == {**listed, **error, "answer": {"changed": True}, "caller": None}
 
 
 def test_an_update_that_goes_on_has_no_verdict_yet_and_one_that_is_returned_says_where_to(
