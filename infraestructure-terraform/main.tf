@@ -46,7 +46,7 @@ module "ecs_updater" {
   permissions_boundary   = var.permissions_boundary
   deletion_protection    = var.deletion_protection
 
-  api   = { api_auth = var.api_auth, account_log_role = var.account_log_role }
+  api   = { api_auth = var.api_auth, account_log_role = var.account_log_role, environment = var.environment }
   fleet = {}
 
   endpoint_url = var.endpoint_url

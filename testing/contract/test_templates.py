@@ -407,7 +407,7 @@ def test_every_queue_of_every_template_refuses_calls_without_tls():
 
 
 def test_tags_come_from_the_stack_but_for_what_a_launch_template_creates():
-    tags = re.compile("'Ref': '(Environment|Owner|Contact)'")
+    tags = re.compile("'Value': {'Ref': '(Environment|Owner|Contact)'}")
     tagged = {
         name
         for template in TEMPLATES.values()

@@ -81,6 +81,7 @@ resource "aws_lambda_function" "status" {
     variables = merge(
       {
         LEDGER_TABLE            = var.updater.ledger_table_name
+        ENVIRONMENT             = var.environment
         TAG_FILTERS             = join(",", var.tag_filters)
         API_AUTH                = var.api_auth
         POWERTOOLS_SERVICE_NAME = "${local.api}-status"

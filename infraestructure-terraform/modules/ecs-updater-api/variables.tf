@@ -141,6 +141,18 @@ variable "daily_quota" {
   }
 }
 
+variable "environment" {
+  description = "Optional name of the environment, which the page shows."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[\\w .:/=+@-]{0,256}$", var.environment))
+    error_message = "environment must be empty or up to 256 letters, digits, spaces and _ . : / = + - @."
+  }
+}
+
 variable "tag_filters" {
   description = "Optional tag keys by which GET /list can filter."
   type        = list(string)

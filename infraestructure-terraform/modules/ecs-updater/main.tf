@@ -87,6 +87,7 @@ module "api" {
   key_rate           = var.api.key_rate
   key_burst          = var.api.key_burst
   daily_quota        = var.api.daily_quota
+  environment        = var.api.environment
   tag_filters        = var.api.tag_filters
   account_log_role   = var.api.account_log_role
 }

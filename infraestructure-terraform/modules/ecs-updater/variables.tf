@@ -34,6 +34,7 @@ variable "api" {
     api_auth           = optional(string)
     account_log_role   = optional(string)
     stage_name         = optional(string)
+    environment        = optional(string)
     tag_filters        = optional(list(string))
     throttle_rate      = optional(number)
     throttle_burst     = optional(number)
