@@ -38,6 +38,11 @@ class ScriptedApi:
         self.services: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
         self.page_size = 1000
+        self.scope = {
+            "account": "123456789012",
+            "region": "eu-west-1",
+            "environment": "production",
+        }
         self.instead: dict[str, Answer] = {}
         """Answers to give instead, by route: ``list``, ``deployments``, ``deployments/{id}``."""
         self.requested: list[tuple[str, dict[str, str]]] = []
@@ -92,7 +97,7 @@ class ScriptedApi:
             return self.instead[route]
         routes = {
             "list": lambda: self._list(query),
-            "deployments": lambda: self._page("deployments", self.deployments, query),
+            "deployments": lambda: self._page("deployments", self._updates(query), query),
             "deployments/{id}": lambda: self._deployment(unquote(path.rpartition("/")[2])),
         }
         return routes[route]()
@@ -101,10 +106,19 @@ class ScriptedApi:
         found = [each for each in self.deployments if each["id"] == identity]
         missing = error(404, "DeploymentNotFoundError", "there is no such deployment")
         return (
-            (200, {}, {"answer": None, "errorType": None, "errorMessage": None, **found[0]})
+            (
+                200,
+                {},
+                {"answer": None, "errorType": None, "errorMessage": None, "caller": None}
+                | found[0],
+            )
             if found
             else missing
         )
+
+    def _updates(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        wanted = {f"{name}Name": query[name] for name in ("cluster", "service") if name in query}
+        return [update for update in self.deployments if wanted.items() <= update.items()]
 
     def _list(self, query: dict[str, str]) -> Answer:
         wanted = {(key, query[key]) for key in self.tag_filters if key in query}
@@ -120,7 +134,8 @@ class ScriptedApi:
     def _page(self, name: str, rows: list[dict[str, Any]], query: dict[str, str]) -> Answer:
         begin = int(query.get("next", 0))
         end = begin + min(self.page_size, int(query.get("limit", 1000)))
-        return 200, {}, {name: rows[begin:end], "next": str(end) if end < len(rows) else None}
+        page = {name: rows[begin:end], "next": str(end) if end < len(rows) else None}
+        return 200, {}, page | self.scope
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -16,9 +16,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from fakes.scripted_api import KEY
 
 __all__ = [
-    *("enter_key", "expect", "find", "has_no_sideways_scroll", "launch", "violations"),
+    *("NOW", "enter_key", "expect", "find", "has_no_sideways_scroll", "launch", "violations"),
     "wait_until_loaded",
 ]
+
+NOW = "2026-11-26T13:06:00Z"
+"""The time in every tab."""
 
 _FLAGS = (
     *(

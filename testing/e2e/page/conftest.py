@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from e2e.page.browser import enter_key, expect, find, launch, wait_until_loaded
+from e2e.page.browser import NOW, enter_key, expect, find, launch, wait_until_loaded
 from e2e.page.samples import A_FEW_DEPLOYMENTS, A_FEW_SERVICES
 from fakes.scripted_api import ScriptedApi
 
@@ -76,6 +76,7 @@ def _new_tab(browser):
         context.add_init_script(_ERRORS)
         context.on("page", collect_errors)
         contexts.append(context)
+        context.clock.set_fixed_time(NOW)
         return context.new_page()
 
     yield new_tab
@@ -94,13 +95,16 @@ def _tab(new_tab, api):
 
 @pytest.fixture(name="open_lists")
 def _open_lists(new_tab):
-    """Opens tabs with the lists loaded. The keywords are the browser's."""
+    """Opens tabs with the lists loaded, at a fixed time and without automatic refreshes. The
+    keywords are the browser's.
+    """
 
     def open_lists(api, **options):
         page = new_tab(api, **options)
         page.goto(api.url)
         enter_key(page)
         wait_until_loaded(page)
+        page.get_by_label("Automatic refresh").uncheck()
         return page
 
     return open_lists

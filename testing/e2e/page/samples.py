@@ -76,6 +76,7 @@ def deployment(identity: str, name: str, cluster: str = "shop", **fields: Any) -
             "tags": tag_list(TAGS | RELEASE),
         },
         "rollback": None,
+        "batch": None,
         "begunAt": "2026-11-26T13:02:11.123456+00:00",
         "updatedAt": "2026-11-26T13:03:40.000000+00:00",
         "endedAt": "2026-11-26T13:03:40.000000+00:00",
@@ -111,24 +112,44 @@ A_FEW_SERVICES = [
     ),
     service("reports", cluster="office", rolloutState="FAILED", tags={}),
 ]
+BATCH = "20261126T130000Z-5eed"
+ROLLOUT = "[ERROR][ecs_service_rollout] "
 A_FEW_DEPLOYMENTS = [
-    deployment("req-5", "checkout", **UNDER_WAY),
-    deployment("req-4", "orders", answer={"statusCode": 200, "body": {"changed": True}}),
+    deployment("req-5", "checkout", **UNDER_WAY, caller="API key a1b2c3d4e5, address 192.0.2.7"),
+    deployment("req-4", "orders", answer={"deployment": {"notes": ["the image was not verified"]}}),
     deployment(
         *("req-3", "reports", "office"),
         verdict="ROLLED_BACK",
-        cause=(
-            "the circuit breaker stopped it: tasks failed to start (exit code 1), and ECS "
-            "went back to reports:6"
-        ),
+        cause="container app exited with code 1, 3 times",
         rollback={"taskDefinition": "reports:6", "deploymentId": "ecs-svc/9"},
         errorType="RolloutRolledBackError",
-        errorMessage="[ERROR][ecs_service_rollout] ROLLED_BACK: the circuit breaker stopped it",
+        errorMessage=f"{ROLLOUT}ROLLED_BACK: container app exited with code 1, 3 times; the "
+        "service is back: 2 of 2 tasks run reports:6",
+        begunAt="2026-11-26T13:01:05.000000Z",
+        batch=BATCH,
     ),
     deployment(
-        "req-2", "mail", "office", action="rollback", verdict="NO_CHANGE", cause="nothing to change"
+        *("req-2", "mail", "office"),
+        action="rollback",
+        verdict="NO_CHANGE",
+        cause="nothing differs",
+        after={"taskDefinition": "mail:6", "images": {}, "tags": tag_list(TAGS)},
     ),
     deployment(
-        "req-1", "search", verdict="TIMED_OUT", cause="1 of 3 tasks run search:7 after 300 s"
+        *("req-1", "search"),
+        verdict="FAILED",
+        cause=f"{ROLLOUT}FAILED: container app ran out of memory (exit code 137)",
+        batch=BATCH,
     ),
+    deployment(
+        *("req-0", "billing"),
+        verdict="NOT_DEPLOYED",
+        cause="[ERROR][ecs_service_read] ecs_service_name billing not found",
+        before={"taskDefinition": None, "images": {}, "tags": []},
+        after={"taskDefinition": None, "images": {"app": f"{REGISTRY}/billing:2"}, "tags": []},
+        begunAt="2026-11-25T09:00:00.000000Z",
+        endedAt="2026-11-25T09:00:00.400000Z",
+        batch=BATCH,
+    ),
+    deployment("req-00", "search", verdict="TIMED_OUT", cause="1 of 3 tasks run search:7"),
 ]

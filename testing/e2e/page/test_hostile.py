@@ -1,6 +1,6 @@
 """Values that try to be more than text: everything is shown as it is, and nothing of it runs."""
 
-import json
+import shlex
 
 import pytest
 
@@ -28,9 +28,9 @@ def _deployment(number, text):
         "verdict": text,
         "deploymentId": text,
         "action": text,
+        "batch": text,
         "begunAt": text,
-        "state": text,
-        "updatedAt": text,
+        "endedAt": text,
     }
     error = {
         "errorType": text,
@@ -44,7 +44,8 @@ def _deployment(number, text):
         text,
         before={"images": {}, "tags": []},
         after=side,
-        answer={text: text},
+        caller=text,
+        answer={"deployment": {"notes": [text]}},
         **fields,
         **error,
     )
@@ -62,28 +63,32 @@ def _hostile(open_lists, api):
 
 def test_hostile_values_in_the_lists_are_shown_literally_and_make_no_elements(hostile):
     for name in ("services", "deployments"):
-        harmless, *rows = hostile.locator(f"#{name}-rows tr").all()
+        harmless, *rows = hostile.locator(f"#{name}-rows tr:has(th)").all()
         shape, text_of_harmless = harmless.evaluate(SHAPE), harmless.text_content()
         for text, row in zip(HOSTILE, rows, strict=True):
             assert row.text_content() == text_of_harmless.replace("harmless", text)
             assert row.evaluate(SHAPE) == shape
+    batches = [f"Batch: 1 {text.lower()}{text}" for text in ("harmless", *HOSTILE)]
+    expect(hostile.locator("tr.batch")).to_have_text(batches, use_inner_text=False)
     assert has_no_sideways_scroll(hostile)
     assert hostile.locator("a[href]:not([href^='#'])").count() == 0
 
 
 def test_hostile_values_in_the_details_are_shown_literally_and_make_no_elements(hostile):
     shape, harmless = None, None
-    for text, row in zip(
-        ("harmless", *HOSTILE), hostile.locator("#deployments-rows tr").all(), strict=True
-    ):
-        row.get_by_role("button").click()
+    rows = hostile.locator("#deployments-rows tr:has(th)").all()
+    for text, row in zip(("harmless", *HOSTILE), rows, strict=True):
+        row.get_by_role("link").click()
         dialog = hostile.locator("dialog")
-        expect(dialog.locator("pre")).to_have_count(1)
-        assert json.loads(dialog.locator("pre").text_content()) == {text: text}
-        shown = hostile.locator("dialog dl").all_text_contents()
+        is_shown = "(title) => document.querySelector('dialog h2').textContent === title"
+        hostile.wait_for_function(is_shown, arg=f"{text} in {text}")
+        words = shlex.split(dialog.locator("pre").text_content())
+        assert words == ["ecs-updater", "rollback", text, text, "--region", "eu-west-1"]
+        link = dialog.get_by_role("link")
+        assert link.evaluate("(link) => link.host") == "eu-west-1.console.aws.amazon.com"
+        shown = hostile.locator("dialog :is(dl, p:not(:has(a)))").all_text_contents()
         shape, harmless = shape or dialog.evaluate(SHAPE), harmless or shown
         assert shown == [each.replace("harmless", text) for each in harmless]
-        assert dialog.locator("h2").text_content() == f"{text} in {text}"
         assert dialog.evaluate(SHAPE) == shape
         hostile.keyboard.press("Escape")
 
@@ -99,7 +104,9 @@ def test_a_hostile_tag_filter_is_a_field_like_any_other(open_lists, api):
         lambda: api.tag_filters[-1] in api.queries("list")[-1],
         "the list is asked for with every filter",
     )
-    expect(tab.get_by_text("There is no active service")).to_be_visible()
+    expect(tab.locator("#services-empty")).to_have_text(
+        "Nothing that was loaded matches the filters."
+    )
     query = api.queries("list")[-1]
     assert {key: query[key] for key in api.tag_filters} == {
         key: f"value {number}" for number, key in enumerate(api.tag_filters)

@@ -19,7 +19,9 @@ DECODED_ICON = """async () => {
 def test_it_loads_with_its_icon_under_its_policy_and_asks_nothing_before_it_has_a_key(new_tab, api):
     tab = new_tab(api)
     assert "default-src 'none'" in tab.goto(api.url).headers["content-security-policy"]
-    expect(tab.get_by_role("heading", name="API key")).to_be_visible()
+    expect(
+        tab.get_by_role("heading", name="Is something wrong with the ECS services?")
+    ).to_be_visible()
     expect(tab.get_by_label("Key of this API")).to_be_focused()
     expect(tab.get_by_role("table")).to_have_count(0)
     assert tab.evaluate(DECODED_ICON) > 0

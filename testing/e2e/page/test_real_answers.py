@@ -18,7 +18,7 @@ from fakes.wire import ACCOUNT, FAMILY_ARN, REGION
 from support.http import ask
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
-ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "API_AUTH": "key"}
+ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "ENVIRONMENT": "staging"}
 
 
 def entry(number: int, request_id: str, **fields: Any) -> Entry:
@@ -76,9 +76,9 @@ def _real():
     shop = {f"service-{number:03}": {} for number in range(101)}
     shop["web"] = {"deployments": moving, "runningCount": 0, "tags": {"owner": "me & you"}}
     ecs = SimulatedEcs(services={"shop": shop, "tools": {"old": {"launchType": "EC2"}}})
-    answer = {"statusCode": 200, "body": {"changed": True}}
+    answer = {"statusCode": 200, "body": {"deployment": {"notes": ["not verified"]}}}
     entries = [
-        entry(2, "pipeline/42 ?"),
+        entry(2, "pipeline/42 ?", batch="20261126-5eed", caller="ecs-updater, by me"),
         entry(1, "request-1").answered("SUCCEEDED", "it runs", answer),
     ]
     with _RealApi(
@@ -89,10 +89,12 @@ def _real():
 
 def test_the_page_works_with_the_functions_own_answers(open_lists, real):
     tab = open_lists(real)
-    names = tab.locator("#services-rows th > bdi")
-    expect(names).to_have_text([f"service-{number:03}" for number in range(101)] + ["web"])
-    expect(tab.locator("#services-rows tr").last).to_contain_text("In progress")
-    expect(tab.locator("#services-rows tr").last).to_contain_text("registry/web:1")
+    names = tab.locator("#services-rows th a")
+    others = [f"service-{number:03}" for number in range(101)] + ["old"]
+    expect(names).to_have_text(["web", *others])
+    expect(tab.locator("#services-rows tr").first).to_contain_text("In progress")
+    expect(tab.locator("#services-rows tr").first).to_contain_text("registry/web:1")
+    expect(tab.locator("#scope")).to_have_text(f"staging {REGION} · account {ACCOUNT}")
 
     tab.get_by_label("Tag owner").fill("me & you")
     tab.get_by_role("button", name="Refresh").click()
@@ -100,19 +102,22 @@ def test_the_page_works_with_the_functions_own_answers(open_lists, real):
     tab.get_by_label("Tag owner").fill("")
     tab.get_by_label("Launch type").select_option("EC2")
     expect(names).to_have_text(["old"])
-    for name in ("External", "Managed Instances", "All"):
+    for name in ("External", "Managed instances", "All"):
         tab.get_by_label("Launch type").select_option(name)
         expect(names).to_have_count(103 if name == "All" else 0)
     expect(tab.locator("#services").get_by_role("alert")).to_be_empty()
 
-    expect(tab.locator("#deployments-rows tr")).to_have_count(2)
-    tab.get_by_role("button", name="Details of web").first.click()
+    updates = tab.locator("#deployments-rows th a")
+    expect(updates).to_have_count(2)
+    expect(tab.locator("tr.batch")).to_contain_text("Batch: 1 in progress")
+    updates.first.click()
     expect(tab.get_by_role("dialog")).to_contain_text("pipeline/42 ?")
+    expect(tab.get_by_role("dialog")).to_contain_text("Senderecs-updater, by me")
     tab.keyboard.press("Escape")
-    tab.get_by_role("button", name="Details of web").last.click()
+    updates.last.click()
     expect(tab.get_by_role("dialog")).to_contain_text("it runs")
-    expect(tab.get_by_role("dialog").locator("pre")).to_contain_text('"changed": true')
+    expect(tab.get_by_role("dialog")).to_contain_text("not verified")
     tab.keyboard.press("Escape")
-    tab.get_by_label("Name or image contains").fill("web")
+    tab.get_by_role("searchbox").fill("web")
     expect(names).to_have_text(["web"])
     assert violations(tab) == []

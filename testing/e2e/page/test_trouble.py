@@ -3,7 +3,7 @@
 import pytest
 
 from e2e.page.browser import enter_key, expect, wait_until_loaded
-from e2e.page.samples import HOSTILE, service
+from e2e.page.samples import HOSTILE, deployment, service
 from fakes.scripted_api import FORBIDDEN, error
 
 HIDE = """(hidden) => {
@@ -14,15 +14,11 @@ HIDE = """(hidden) => {
 
 @pytest.fixture(name="clocked")
 def _clocked(new_tab, api):
-    """A tab with the lists, whose time only the test moves; returns it once everything is
-    loaded.
-    """
+    """A tab that asks for the key, whose time only the test moves."""
     tab = new_tab(api)
     tab.clock.install()
     tab.goto(api.url)
     tab.clock.pause_at("2030-01-01T12:00:00Z")
-    enter_key(tab)
-    wait_until_loaded(tab)
     return tab
 
 
@@ -38,12 +34,12 @@ def alert(tab, section="services"):
 
 
 NO_JSON = "Error: the answer is not the API's"
-READ_ERROR = "[ERROR][ecs_service_read] reading ecs service unexpected error: slow"
+READ_ERROR = "reading ecs service unexpected error: slow"
 REQUEST = "(request 4f1c2d3e)"
 ERRORS = [
     (
         "list",
-        error(502, "ServiceReadError", READ_ERROR),
+        error(502, "ServiceReadError", f"[ERROR][ecs_service_read] {READ_ERROR}"),
         f"502 ServiceReadError: {READ_ERROR} {REQUEST}",
     ),
     # What the function's role may not do says nothing of the key.
@@ -109,21 +105,52 @@ def test_an_api_that_cannot_be_reached_is_said(lists, api):
     assert api.queries("list")
 
 
-def test_it_refreshes_by_itself_when_asked_to(clocked, api):
-    pass_seconds(clocked, 3600)
-    assert len(api.queries("list")) == 1
-    clocked.get_by_label("Refresh automatically").select_option("every minute")
-    pass_seconds(clocked, 1)
-    before = len(api.queries("list"))
+def test_it_refreshes_every_5_seconds_while_something_is_in_progress(clocked, api):
+    enter_key(clocked)
+    pass_seconds(clocked, 0)
+    expect(clocked.locator("#loaded")).to_have_text("Loaded 13:00:00, every 5 s")
+    for count in (2, 3):
+        pass_seconds(clocked, 5)
+        assert len(api.queries("list")) == len(api.queries("deployments")) == count
     api.services[0] = service("checkout", rolloutState="FAILED")
-    pass_seconds(clocked, 60)
-    expect(clocked.locator("#services-rows tr").first).to_contain_text("Failed")
-    pass_seconds(clocked, 60)
-    assert len(api.queries("list")) == len(api.queries("deployments")) == before + 2
+    api.deployments[0] = deployment("req-5", "checkout", verdict="FAILED")
+    pass_seconds(clocked, 5)
+    expect(clocked.locator("#answer")).to_have_text("3 services need attention")
+    expect(clocked.locator("#loaded")).to_contain_text("every 1 min")
+    pass_seconds(clocked, 59)
+    assert len(api.queries("list")) == 4
+    pass_seconds(clocked, 1)
+    assert len(api.queries("list")) == 5
+    clocked.get_by_label("Automatic refresh").uncheck()
+    expect(clocked.locator("#loaded")).not_to_contain_text("every")
+    pass_seconds(clocked, 3600)
+    assert len(api.queries("list")) == 5
+
+
+def test_many_services_are_read_less_often_for_ecs_has_a_rate(clocked, api):
+    api.services += [service(f"service-{number}") for number in range(300)]
+    enter_key(clocked)
+    pass_seconds(clocked, 0)
+    for seconds in range(5, 45, 5):
+        pass_seconds(clocked, 5)
+        # Four pages in 20 seconds.
+        assert len(api.queries("list")) == 4 + 4 * (seconds // 20)
+        assert len(api.queries("deployments")) == 1 + seconds // 5
+
+
+def test_open_details_are_read_again_with_the_lists(clocked, api):
+    clocked.goto(f"{api.url}#/deployments/req-5")
+    enter_key(clocked)
+    pass_seconds(clocked, 0)
+    expect(clocked.get_by_role("dialog")).to_contain_text("In progress")
+    api.deployments[0] = deployment("req-5", "checkout", verdict="INTERRUPTED")
+    pass_seconds(clocked, 5)
+    expect(clocked.get_by_role("dialog")).to_contain_text("Interrupted")
 
 
 def test_it_does_not_refresh_while_the_tab_is_hidden(clocked, api):
-    clocked.get_by_label("Refresh automatically").select_option("every minute")
+    enter_key(clocked)
+    pass_seconds(clocked, 0)
     clocked.evaluate(HIDE, True)
     before = len(api.queries("list"))
     pass_seconds(clocked, 3600)
@@ -135,27 +162,26 @@ def test_it_does_not_refresh_while_the_tab_is_hidden(clocked, api):
 
 def test_it_waits_as_long_as_a_throttled_api_asks(clocked, api):
     api.instead["list"] = error(429, "TooManyRequests", "slower", Retry_After="600")
-    clocked.get_by_label("Refresh automatically").select_option("every 15 s")
-    pass_seconds(clocked, 15)
+    enter_key(clocked)
+    pass_seconds(clocked, 0)
     expect(alert(clocked)).to_contain_text("try again in 600 seconds")
-    expect(clocked.locator("#loaded")).to_contain_text("again at")
-    before = len(api.queries("list"))
+    expect(clocked.locator("#loaded")).to_contain_text("Failed 13:00:00, again 13:10:00")
     pass_seconds(clocked, 590)
     clocked.evaluate(HIDE, True)
     clocked.evaluate(HIDE, False)
-    assert len(api.queries("list")) == before
+    assert len(api.queries("list")) == 1
     del api.instead["list"]
     pass_seconds(clocked, 15)
     expect(alert(clocked)).to_be_empty()
-    assert len(api.queries("list")) == before + 1
+    assert len(api.queries("list")) == 2
 
 
 def test_after_failures_it_waits_longer_and_longer(clocked, api):
     api.instead["list"] = error(504, "GatewayTimeout", "no answer within 29 seconds")
-    clocked.get_by_label("Refresh automatically").select_option("every minute")
-    pass_seconds(clocked, 60)
+    enter_key(clocked)
+    pass_seconds(clocked, 0)
     counts = []
-    for _ in range(6):
-        pass_seconds(clocked, 60)
+    for _ in range(7):
+        pass_seconds(clocked, 5)
         counts.append(len(api.queries("list")))
-    assert [after - counts[0] for after in counts] == [0, 1, 1, 1, 1, 2]
+    assert counts == [1, 2, 2, 2, 2, 3, 3]

@@ -16,8 +16,16 @@ from importlib import resources
 _STYLE, _SCRIPT, _AUTH, _TAG_FILTERS = "/*style*/", "/*script*/", "{auth}", "{tag_filters}"
 """Placeholders in page.html. Those of the body are in this order."""
 
-_SCRIPTS = ("base.js", "list.js", "rows.js", "details.js", "page.js")
-"""Parts of the script. Each one uses those before it."""
+_SCRIPTS = (
+    "base.js",
+    "words.js",
+    "list.js",
+    "deployments.js",
+    "services.js",
+    "details.js",
+    "page.js",
+)
+"""Parts of the script, in their order."""
 
 
 def _read(name: str) -> str:

@@ -1,65 +1,169 @@
-// One deployment in a dialog, read from GET deployments/{id} when it is opened.
+// A deployment or a service in a dialog, each at an address of its own: #/deployments/ID and #/services/CLUSTER/SERVICE.
 const dialog = $("details");
-const details = { id: null, running: null };
+const opened = { hash: null, running: null, shown: null };
 
 const fact = (term, ...what) => el("div", null, el("dt", null, term), el("dd", null, ...what));
-const fromTo = (before, after) => [mono(before), " → ", mono(after)];
-const tagsOf = (side) => (side?.tags ?? []).map((tag) => [tag.key, tag.value]);
+const facts = (all) => el("dl", null, all.filter(([, first]) => first).map((each) => fact(...each)));
+const moment = (text) => (Date.parse(text) ? [FULL.format(new Date(text)), " (", time(text), ")"] : text && value(text));
+const fromTo = (before, after) => (before === after ? [mono(after)] : [mono(before), " ", el("span", { class: "to" }, "→ ", mono(after))]);
+
+const CONSOLES = new Map([
+  ["aws", "console.aws.amazon.com"],
+  ["aws-cn", "console.amazonaws.cn"],
+  ["aws-us-gov", "console.amazonaws-us-gov.com"],
+]);
+
+/** A word of a shell's command. */
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** What to do with a service: look at it in the AWS console, or roll it back. */
+function actions({ clusterName, serviceName, serviceArn }) {
+  const [, partition, region] = /^arn:([\w-]+):ecs:([\w-]+):/.exec(serviceArn) ?? [];
+  const command = ["ecs-updater", "rollback", clusterName, serviceName, ...(region ? ["--region", region] : [])].map(quoted).join(" ");
+  const code = el("code", null, command);
+  const copy = el("button", { type: "button" }, "Copy");
+  copy.addEventListener("click", async () => {
+    getSelection().selectAllChildren(code);
+    const isCopied = await navigator.clipboard?.writeText(command).then(() => true, () => false);
+    setText(copy, isCopied ? "Copied" : "Selected");
+  });
+  const path = [clusterName, "services", serviceName].map(encodeURIComponent).join("/");
+  const href = `https://${region}.${CONSOLES.get(partition)}/ecs/v2/clusters/${path}/deployments?region=${region}`;
+  const link = el("a", { href, target: "_blank", rel: "noreferrer" }, "Open in the AWS console");
+  return [
+    CONSOLES.has(partition) ? el("p", null, link) : null,
+    el("h3", null, "Roll back"),
+    el("div", { class: "command" }, el("pre", { tabindex: "0", "aria-label": "Command" }, code), copy),
+    el("p", { class: "muted" }, "Restores the last revision that worked, with its tags. Without a queue, add ", el("code", null, "--direct"), "."),
+  ].filter(Boolean);
+}
 
 /** A heading and what changed below it, or that nothing did. */
 function changed(title, before, after) {
-  const facts = differences(before, after).map(([name, old = "none", fresh = "none"]) => fact(value(name), ...fromTo(old, fresh)));
-  return [el("h3", null, title), facts.length ? el("dl", null, facts) : el("p", { class: "muted" }, "Not changed")];
+  const rows = differences(before, after).map(([name, old = "none", fresh = "none"]) => fact(value(name), fromTo(old, fresh)));
+  return [el("h3", null, title), rows.length ? el("dl", null, rows) : el("p", { class: "muted" }, "Not changed")];
 }
 
-function detailsOf(update) {
-  const { before, after, rollback } = update;
-  const facts = [
-    ["Verdict", verdict(update)],
-    ["Cause", update.cause && value(update.cause)],
-    ["Error", update.errorType && value(`${update.errorType}: ${update.errorMessage}`)],
-    ["Action", value(update.action)],
-    ["State", value(update.state)],
-    ["Begun", time(update.begunAt)],
-    ["Last sign", time(update.updatedAt)],
-    ["Ended", update.endedAt && time(update.endedAt)],
-    ["Revision", ...fromTo(before?.taskDefinition, after?.taskDefinition)],
-    ["Returned to", rollback && mono(rollback.taskDefinition)],
-    ["Deployment", update.deploymentId && mono(update.deploymentId)],
-    ["Request", mono(update.requestId ?? update.id)],
-  ];
-  const answer = JSON.stringify(update.answer, null, 2);
+function deploymentDetails(update) {
+  const { before, after, rollback, begunAt, endedAt } = update;
+  const cause = plainCause(update.errorMessage ?? update.cause ?? "");
+  const notes = update.answer?.deployment?.notes ?? [];
+  const [kind, word] = verdictOf(update);
   return [
-    el("dl", null, facts.filter(([, first]) => first).map((each) => fact(...each))),
+    el("p", { class: `cause ${kind}` }, badge(kind, word), " ", value(cause)),
+    ...notes.map((note) => el("p", { class: "muted" }, value(note))),
+    facts([
+      ["Begun", moment(begunAt)],
+      ["Ended", moment(endedAt)],
+      ["Duration", took(update, "")],
+      ["Step", isOpen(update) && words(update.state)],
+      ["Action", update.action === "rollback" ? "Rollback to the last revision that worked" : "Update"],
+      ["Sender", update.caller && value(update.caller)],
+      ["Batch", update.batch && mono(update.batch)],
+      ["Revision", fromTo(before?.taskDefinition, after?.taskDefinition)],
+      ["Rolled back to", rollback && mono(rollback.taskDefinition)],
+      ["ECS deployment", update.deploymentId && mono(update.deploymentId)],
+      ["Error", update.errorType && mono(update.errorType)],
+      ["Request", mono(update.requestId ?? update.id)],
+    ]),
     ...changed("Images", imagesOf(before), imagesOf(after)),
     ...changed("Tags", tagsOf(before), tagsOf(after)),
-    update.answer ? el("details", null, el("summary", null, "Recorded answer"), el("pre", { tabindex: "0" }, answer)) : "",
+    ...actions(update),
   ];
 }
 
-async function openDetails({ id, serviceName, clusterName }) {
-  details.id = id;
-  details.running?.abort();
-  details.running = new AbortController();
-  const { signal } = details.running;
-  $("details-title").replaceChildren(value(serviceName), " in ", value(clusterName));
-  $("details-body").replaceChildren(el("p", { class: "empty" }, "Loading…"));
-  setText($("details-error"), "");
-  dialog.showModal();
+function serviceDetails(service, updates) {
+  const { desiredCount, runningCount, pendingCount } = service;
+  const last = updates.map((update) =>
+    el("li", null, badge(...verdictOf(update)), el("a", { href: addressOf(update) }, el("span", null, ...change(update))), time(update.begunAt)));
+  const listed = (title, pairs) => [
+    el("h3", null, title),
+    pairs.length ? el("dl", null, pairs.map(([name, text]) => fact(value(name), mono(text)))) : el("p", { class: "muted" }, "None"),
+  ];
+  return [
+    facts([
+      ["State", badge(...stateOf(service))],
+      ["Tasks", `${runningCount} of ${desiredCount} running${pendingCount ? `, ${pendingCount} pending` : ""}`],
+      ["Runs on", value(launchOf(service))],
+      ["Revision", mono(service.taskDefinition)],
+    ]),
+    el("h3", null, "Last deployments"),
+    last.length ? el("ul", { class: "last" }, last) : el("p", { class: "muted" }, "None is recorded."),
+    ...actions(service),
+    ...listed("Images", imagesOf(service)),
+    ...listed("Tags", tagsOf(service)),
+  ];
+}
+
+/** What an address names: a kind and its names; null if it is not the address of details. */
+function namesIn(hash) {
+  const [root, kind, ...names] = hash.split("/");
   try {
-    $("details-body").replaceChildren(...detailsOf(await api(`deployments/${encodeURIComponent(id)}`, {}, signal)));
+    return root === "#" && ["deployments", "services"].includes(kind) ? [kind, ...names.map(decodeURIComponent)] : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Reads what the dialog shows. What did not change stays as it is. */
+async function readDetails() {
+  opened.running?.abort();
+  const { signal } = (opened.running = new AbortController());
+  const [kind, ...names] = namesIn(opened.hash);
+  setText($("details-error"), "");
+  try {
+    let about;
+    let more = null;
+    if (kind === "deployments") {
+      if (!/^(?!\.+$)[\w.~-]+$/.test(names[0])) throw new ApiError("This is not the address of a deployment.");
+      about = await api(`deployments/${names[0]}`, {}, signal);
+    } else {
+      about = services.rows.find((service) => service.clusterName === names[0] && service.serviceName === names[1]);
+      if (!about && services.isBusy) return; // It is read again after the list.
+      if (!about) throw new ApiError("The list of services does not have it.");
+      const ledger = await api("deployments", { cluster: names[0], service: names[1], limit: "5" }, signal).catch((error) => {
+        if (signal.aborted) throw error;
+        setText($("details-error"), error.message);
+      });
+      more = ledger?.deployments ?? [];
+    }
+    const text = JSON.stringify([about, more]);
+    if (text === opened.shown) return;
+    opened.shown = text;
+    $("details-title").replaceChildren(value(about.serviceName), el("span", { class: "muted" }, " in ", value(about.clusterName)));
+    $("details-body").replaceChildren(...(more ? serviceDetails(about, more) : deploymentDetails(about)));
+    tick();
   } catch (error) {
     if (signal.aborted) return;
-    $("details-body").replaceChildren();
+    if (!opened.shown) $("details-body").replaceChildren();
     setText($("details-error"), error.message);
-    if (error.status === 403) refused(error);
+    if (error.status === 403) rejectKey(error);
   }
+}
+
+/** Shows what the page's address names, or the lists. */
+function route(event) {
+  const { hash } = location;
+  if (!namesIn(hash)) return dialog.close();
+  if (!storedKey()) return undefined;
+  // From the lists: to close it is to go back.
+  if (event && !namesIn(new URL(event.oldURL).hash)) history.replaceState({ isInside: true }, "");
+  Object.assign(opened, { hash, shown: null });
+  $("details-title").replaceChildren(namesIn(hash)[0] === "services" ? "Service" : "Deployment");
+  $("details-body").replaceChildren(el("p", { class: "empty" }, "Loading…"));
+  if (!dialog.open) dialog.showModal();
+  return readDetails();
 }
 
 $("close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
   // Opened again before this event came.
   if (dialog.open) return;
-  details.running.abort();
-  deployments.focus(details.id); // Its row may have been made anew meanwhile.
+  opened.running?.abort();
+  if (location.hash === opened.hash) {
+    if (history.state?.isInside) history.back();
+    else history.replaceState(null, "", location.pathname + location.search);
+  }
+  focusRow(opened.hash); // Its row may have been made anew meanwhile.
 });
+addEventListener("hashchange", route);

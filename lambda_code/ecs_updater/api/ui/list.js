@@ -1,8 +1,13 @@
-/** One list of the page: what was loaded, where its next page begins, and how it is shown. */
+/** One list of the page: what was loaded, where its next page begins, and what of it is shown. */
 class List {
   constructor(name, options) {
-    Object.assign(this, options, { name, rows: [], next: null, shown: null, failure: null, running: null, isBusy: false });
+    Object.assign(this, options, { name, group: "", shown: "" });
+    this.clear();
     this.part("more").addEventListener("click", () => this.load(true));
+    // The whole row opens what its link opens, unless text in it is being selected.
+    this.part("rows").addEventListener("click", ({ target }) => {
+      if (!target.closest("a") && getSelection().isCollapsed) target.closest("tr")?.querySelector("a")?.click();
+    });
   }
 
   part(which) {
@@ -12,23 +17,26 @@ class List {
   setBusy(isBusy) {
     this.isBusy = isBusy;
     $(this.name).setAttribute("aria-busy", isBusy);
-    this.render();
+    render();
   }
 
-  /** Loads it again, or with `more` what follows, `pages` at a time. Rows that are there stay until as many new ones are. */
+  /** Loads as many pages as there are, or with `more` those that follow. Rows that are there stay until as many new ones are. */
   async load(more = false) {
     this.running?.abort();
     const { signal } = (this.running = new AbortController());
+    const most = more ? this.pages : Math.max(this.pages, this.loaded);
+    this.begun = Date.now();
     this.setBusy(true);
     try {
-      let rows = more ? this.rows : [];
-      let next = more ? this.next : null;
-      for (let page = 1; page <= this.pages && (page === 1 || next); page += 1) {
+      let { rows, next, loaded } = more ? this : { rows: [], next: null, loaded: 0 };
+      for (let page = 1; page <= most && (page === 1 || next); page += 1) {
         const answer = await api(this.path, { ...this.parameters(), next }, signal);
         rows = rows.concat(answer[this.name]);
         next = answer.next;
-        if (!next || page === this.pages || rows.length > this.rows.length) Object.assign(this, { rows, next });
-        this.render();
+        loaded += 1;
+        if (!next || page === most || rows.length > this.rows.length) Object.assign(this, { rows, next, loaded });
+        showScope(answer);
+        render();
       }
       this.failure = null;
     } catch (error) {
@@ -36,35 +44,58 @@ class List {
       this.failure = error;
     }
     this.setBusy(false);
-    if (this.failure?.status === 403) refused(this.failure);
+    if (this.failure?.status === 403) rejectKey(this.failure);
   }
 
   clear() {
     this.running?.abort();
-    Object.assign(this, { rows: [], next: null, failure: null });
-    this.setBusy(false);
+    Object.assign(this, { rows: [], next: null, loaded: 0, failure: null, isBusy: false });
+  }
+
+  /** The rows that the filters and the count `group` select; all counts with the group "". */
+  selected(group) {
+    return this.rows.filter((row) => this.isWanted(row) && (!group || this.groups[group](row)));
   }
 
   render() {
-    const rows = this.rows.filter(this.isWanted);
-    const none = this.failure ? "Nothing could be loaded." : this.none;
-    const nothing = this.rows.length ? "Nothing that was loaded matches the filters." : none;
+    const rows = this.selected(this.group);
+    const nothing = this.rows.length || isFiltered() ? "Nothing that was loaded matches the filters." : this.none;
+    const empty = this.isBusy ? "Loading…" : this.failure ? "Nothing could be loaded." : nothing;
     setText(this.part("error"), this.failure?.message ?? "");
-    setText(this.part("empty"), rows.length ? "" : this.isBusy ? "Loading…" : nothing);
-    setText(this.part("status"), this.rows.length ? this.summary(rows) : "");
+    setText(this.part("empty"), rows.length ? "" : empty);
+    this.part("clear").hidden = rows.length > 0 || empty !== nothing || !isFiltered();
+    const part = rows.length === this.rows.length ? "" : `${rows.length} of `;
+    const summary = `${part}${this.next ? this.first : ""} ${count(this.rows.length, this.name.slice(0, -1))}`.trim();
+    setText(this.part("status"), this.rows.length ? summary : "");
     const more = this.part("more");
     if (!this.next && document.activeElement === more) $(this.name).focus();
     more.hidden = !this.next;
-    const text = JSON.stringify(rows);
-    if (text === this.shown) return; // A selection, opened tags and the focus stay where they are.
+    const text = JSON.stringify(rows) + this.depends();
+    if (text === this.shown) return; // A selection and the focus stay where they are.
     this.shown = text;
-    const { id } = document.activeElement.dataset;
-    this.part("rows").replaceChildren(...rows.map(this.row));
-    this.focus(id);
-  }
-
-  /** Puts the focus on the button of the row with this id, where there is one. */
-  focus(id) {
-    if (id) [...this.part("rows").querySelectorAll("button")].find((button) => button.dataset.id === id)?.focus();
+    const focused = this.part("rows").contains(document.activeElement) && document.activeElement.getAttribute("href");
+    this.part("rows").replaceChildren(...this.arranged(rows));
+    if (focused) focusRow(focused);
   }
 }
+
+/** Puts the focus on the row with this address, where there is one. */
+function focusRow(address) {
+  [...document.querySelectorAll("tbody a")].find((link) => link.getAttribute("href") === address)?.focus();
+}
+
+/** A line of a cell, cut where it is too long, with the whole as its title. */
+function line(kind, ...children) {
+  const element = el("div", { class: `line ${kind}` }, ...children);
+  element.title = element.textContent;
+  return element;
+}
+
+const cell = (kind, ...children) => el("td", { role: "cell", class: kind }, ...children);
+
+/** The head of a row: the service, which leads to the details at `address`, and its cluster. */
+const head = (address, name, ...below) =>
+  el("th", { role: "rowheader", scope: "row", class: "name" },
+    line("", el("a", { href: address }, value(name))), line("muted", ...below));
+
+const row = (kind, ...cells) => el("tr", { role: "row", class: kind }, ...cells);

@@ -1,34 +1,95 @@
-// The page as a whole: the key, the filters, and when it loads.
+// The page as a whole: the key, the filters, the counts, and when it loads.
 const IAM = document.body.dataset.auth === "iam";
+const BUSY = 5000; // Milliseconds between two automatic refreshes while something is in progress,
+const QUIET = 60000; // and while nothing is.
 const automatic = { timer: 0, begun: 0, notBefore: 0, failures: 0, round: 0 };
+const lists = { deployments, services };
+const tiles = [...document.querySelectorAll("#counts button")];
 
 /** Shows one of: the key's entry, what to use with IAM, the lists. */
 function show(which) {
-  for (const id of ["entry", "iam"]) $(id).hidden = id !== which;
-  for (const id of ["filters", "services", "deployments", "forget"]) $(id).hidden = which !== "lists";
+  for (const id of ["entry", "iam", "lists"]) $(id).hidden = id !== which;
+  for (const id of ["answer", "refreshing", "forget"]) $(id).hidden = which !== "lists";
 }
 
-/** Loads both lists, and plans the next time. */
-async function refresh() {
+/** Shows where the API is, once it has said so. */
+function showScope({ account, region, environment }) {
+  setText($("environment"), environment ?? "");
+  setText($("where"), [region, account && `account ${account}`].filter(Boolean).join(" · "));
+}
+
+/** The tags that are asked for: key and value. */
+const tagFilters = () =>
+  [...$("tag-fields").querySelectorAll("input")].map((input) => [input.name, input.value.trim()]).filter(([, text]) => text);
+
+/** Whether one of the texts has what the reader typed. */
+function contains(...texts) {
+  const wanted = $("text").value.trim().toLowerCase();
+  return texts.flat().some((text) => String(text ?? "").toLowerCase().includes(wanted));
+}
+
+/** Whether the API selects the services, by launch type or tags. */
+const isSelecting = () => $("launch-type").value !== "ALL" || tagFilters().length > 0;
+const fieldsInUse = () => [$("text").value.trim(), $("launch-type").value !== "ALL", ...tagFilters()].filter(Boolean).length;
+const isFiltered = () => Boolean(fieldsInUse() || deployments.group || services.group);
+
+/** The kind and the sentence of the answer to "is something wrong?". */
+function answer() {
+  const number = services.selected("attention").length;
+  const moving = deployments.selected("in-progress").length;
+  if (number) return ["bad", `${count(number, "service")} need${number === 1 ? "s" : ""} attention`];
+  if (services.failure || deployments.failure) return ["idle", "Not everything could be loaded"];
+  if (!(services.loaded && deployments.loaded)) return ["moving", "Loading…"];
+  if (!services.selected("").length && fieldsInUse()) return ["idle", "The filters select no service"];
+  const where = fieldsInUse() ? " in this selection" : services.next ? " so far" : "";
+  return ["good", `Nothing is wrong${where}${moving ? `, ${count(moving, "deployment")} in progress` : ""}`];
+}
+
+/** Shows what was loaded. Every number is that of the rows that its filter shows. */
+function render() {
+  for (const list of Object.values(lists)) list.render();
+  for (const tile of tiles) {
+    const { list, group } = tile.dataset;
+    const number = lists[list].selected(group).length;
+    setText(tile.firstElementChild, String(number));
+    tile.classList.toggle("none", !number);
+    tile.setAttribute("aria-pressed", lists[list].group === group);
+  }
+  const [kind, sentence] = answer();
+  if ($("answer").textContent !== sentence) $("answer").replaceChildren(badge(kind, sentence));
+  const number = fieldsInUse();
+  setText($("toggle"), number ? `Filters (${number})` : "Filters");
+  $("clear").hidden = !isFiltered();
+  tick();
+}
+
+const isMoving = () => deployments.rows.some(isOpen) || services.rows.some((service) => service.rolloutState === "IN_PROGRESS");
+
+/** Loads both lists and what the dialog shows, and plans the next time. */
+async function refresh(isAutomatic = false) {
   clearTimeout(automatic.timer);
   const round = (automatic.round += 1);
   automatic.begun = Date.now();
-  await Promise.all([services.load(), deployments.load()]);
+  // A page of services costs ten calls of ECS, and deployments need ECS's rate, too: one page in five seconds.
+  const isTooSoon = isAutomatic && automatic.begun < services.begun + BUSY * (services.loaded - 0.5);
+  await Promise.all([isTooSoon || services.load(), deployments.load()]);
   if (round !== automatic.round || !storedKey()) return;
   const failures = [services.failure, deployments.failure].filter(Boolean);
   automatic.failures = failures.length ? automatic.failures + 1 : 0;
   automatic.notBefore = Date.now() + 1000 * Math.max(0, ...failures.map((failure) => failure.retryAfter ?? 0));
+  if (dialog.open) readDetails();
   plan();
 }
 
 /** Sets the timer for the next automatic refresh; none while the tab is hidden. After failures it waits longer and longer. */
 function plan() {
   clearTimeout(automatic.timer);
-  const interval = 1000 * $("every").value * 2 ** Math.min(automatic.failures, 4);
-  const due = Math.max(automatic.begun + interval, automatic.notBefore);
-  const again = interval && automatic.failures ? `, again at ${CLOCK.format(due)}` : "";
-  setText($("loaded"), `${automatic.failures ? "Failed" : "Loaded"} at ${CLOCK.format(automatic.begun)}${again}`);
-  if (interval && !document.hidden && storedKey()) automatic.timer = setTimeout(refresh, Math.max(0, due - Date.now()));
+  const interval = isMoving() ? BUSY : QUIET;
+  const due = Math.max(automatic.begun + interval * 2 ** Math.min(automatic.failures, 4), automatic.notBefore);
+  const isOn = $("automatic").checked;
+  const again = !isOn ? "" : automatic.failures ? `, again ${CLOCK.format(due)}` : `, every ${duration(interval, 1)}`;
+  setText($("loaded"), `${automatic.failures ? "Failed" : "Loaded"} ${CLOCK.format(automatic.begun)}${again}`);
+  if (isOn && !document.hidden && storedKey()) automatic.timer = setTimeout(refresh, Math.max(0, due - Date.now()), true);
 }
 
 /** Removes the key and everything that was read with it. */
@@ -36,17 +97,27 @@ function forget(message) {
   sessionStorage.removeItem(KEY);
   clearTimeout(automatic.timer);
   automatic.round += 1;
-  if (dialog.open) dialog.close();
-  services.clear();
-  deployments.clear();
+  dialog.close();
+  $("details-body").replaceChildren();
+  $("details-title").replaceChildren();
+  showScope({});
+  for (const list of Object.values(lists)) list.clear();
+  render();
   show("entry");
   setText($("key-error"), message);
   $("key").focus();
 }
 
 /** Handles the gateway's 403: the key is not a key of this API. */
-function refused(error) {
+function rejectKey(error) {
   if (storedKey()) forget(`The API does not accept this key. ${error.message}`);
+}
+
+function start() {
+  show("lists");
+  const loading = refresh();
+  route();
+  return loading;
 }
 
 $("key-form").addEventListener("submit", (event) => {
@@ -56,9 +127,9 @@ $("key-form").addEventListener("submit", (event) => {
   sessionStorage.setItem(KEY, key);
   $("key").value = "";
   setText($("key-error"), "");
-  show("lists");
-  $("services").focus();
-  return refresh();
+  const loading = start();
+  if (!dialog.open) $("deployments").focus();
+  return loading;
 });
 $("forget").addEventListener("click", () => forget(""));
 
@@ -67,23 +138,46 @@ for (const key of JSON.parse(document.body.dataset.tagFilters)) {
   $("tag-fields").append(el("label", null, "Tag ", value(key), input));
 }
 
-const render = () => [services, deployments].forEach((list) => list.render());
-$("text").addEventListener("input", render);
-$("moving-only").addEventListener("change", render);
-$("every").addEventListener("change", plan);
+for (const tile of tiles) {
+  tile.addEventListener("click", () => {
+    const { list, group } = tile.dataset;
+    lists[list].group = lists[list].group === group ? "" : group;
+    render();
+    if ($(list).getBoundingClientRect().top > innerHeight * 0.8) $(list).scrollIntoView();
+  });
+}
+
 // A field that is left with Enter changes and submits: one load, not two.
 let soon = 0;
 function refreshSoon() {
   clearTimeout(soon);
   soon = setTimeout(refresh);
+  render();
 }
+for (const clear of document.querySelectorAll(".clear")) {
+  clear.addEventListener("click", () => {
+    if (isSelecting()) refreshSoon();
+    $("filters").reset();
+    for (const list of Object.values(lists)) list.group = "";
+    render();
+    (clear.closest("section") ?? $("text")).focus();
+  });
+}
+$("text").addEventListener("input", render);
 $("launch-type").addEventListener("change", refreshSoon);
 $("tag-fields").addEventListener("change", refreshSoon);
 $("filters").addEventListener("submit", (event) => {
   event.preventDefault();
   refreshSoon();
 });
+$("toggle").addEventListener("click", () => {
+  const isShown = $("filters").classList.toggle("shown");
+  $("toggle").setAttribute("aria-expanded", isShown);
+});
+$("refresh").addEventListener("click", () => refresh());
+$("automatic").addEventListener("change", plan);
 document.addEventListener("visibilitychange", plan);
+setInterval(tick, 1000);
 
 if (IAM) {
   const lines = [
@@ -96,8 +190,7 @@ if (IAM) {
   $("command").textContent = lines.join(" \\\n  ");
   show("iam");
 } else if (storedKey()) {
-  show("lists");
-  refresh();
+  start();
 } else {
   show("entry");
   $("key").focus();

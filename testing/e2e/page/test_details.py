@@ -1,0 +1,104 @@
+"""Details of a deployment or a service: each at an address of its own."""
+
+import pytest
+
+from e2e.page.browser import enter_key, expect, violations
+from e2e.page.samples import ACCOUNT
+from e2e.page.test_lists import row, tile
+
+COMMAND = "ecs-updater rollback office reports --region eu-west-1"
+CONSOLE = "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/office/services/reports"
+
+
+def test_a_row_opens_the_details_of_a_deployment_with_what_to_do(lists, api):
+    lists.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    row(lists, "reports", "deployments").locator("td").last.click()
+    dialog = lists.get_by_role("dialog", name="reports in office")
+    for text in (
+        "Rolled back container app exited with code 1, 3 times; the service is back: 2 of 2 tasks",
+        *("RolloutRolledBackError", "reports:6 → reports:7", "ecs-svc/1234567890123456789"),
+        *("26 Nov 2026, 14:03:40 CET (2 min ago)", "Duration2 min 35 s", "req-3", "none → 2026-11"),
+        *("20261126T130000Z-5eed", COMMAND),
+    ):
+        expect(dialog).to_contain_text(text)
+    assert len(api.queries("deployments/{id}")) == 1
+    link = dialog.get_by_role("link", name="Open in the AWS console")
+    expect(link).to_have_attribute("href", f"{CONSOLE}/deployments?region=eu-west-1")
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+    assert lists.evaluate("navigator.clipboard.readText()") == COMMAND
+    lists.keyboard.press("Escape")
+
+    for name, text in (
+        ("checkout", "SenderAPI key a1b2c3d4e5, address 192.0.2.7"),
+        ("checkout", "StepDeployed"),
+        ("orders", "the image was not verified"),
+        ("mail", "Rollback to the last revision that worked"),
+        ("billing", "none → 123456789012.dkr.ecr.eu-west-1.amazonaws.com/billing:2"),
+    ):
+        row(lists, name, "deployments").get_by_role("link").click()
+        expect(lists.get_by_role("dialog")).to_contain_text(text)
+        lists.keyboard.press("Escape")
+
+
+def test_a_row_opens_the_details_of_a_service_with_its_deployments_and_all_its_tags(lists, api):
+    row(lists, "search").get_by_role("link").click()
+    dialog = lists.get_by_role("dialog", name="search in shop")
+    for text in ("Not steady", "1 of 3 running", "Runs onFargate", "search:7", "unit 8"):
+        expect(dialog).to_contain_text(text)
+    assert violations(lists) == []
+    last = dialog.get_by_role("listitem")
+    expect(last.locator(".badge")).to_have_text(["Failed", "Timed out"])
+    assert api.queries("deployments")[-1] == {"cluster": "shop", "service": "search", "limit": "5"}
+    last.get_by_role("link").first.click()
+    expect(dialog).to_contain_text("Failed container app ran out of memory (exit code 137)")
+
+
+def test_the_address_is_kept_by_a_reload_asked_for_the_key_and_left_by_the_back_button(
+    new_tab, lists, api
+):
+    row(lists, "reports", "deployments").get_by_role("link").click()
+    dialog = lists.get_by_role("dialog")
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    assert lists.url == f"{api.url}#/deployments/req-3"
+    lists.reload()
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    lists.go_back()
+    expect(dialog).to_be_hidden()
+    assert lists.url == api.url
+    lists.go_forward()
+    expect(dialog).to_contain_text("RolloutRolledBackError")
+    lists.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    lists.wait_for_url(api.url)
+
+    for address, text in (
+        ("deployments/req-3", "RolloutRolledBackError"),
+        ("services/office/mail", "Runs onFargate spot"),
+        ("deployments/gone", "404 DeploymentNotFoundError: there is no such deployment"),
+        ("deployments/..", "This is not the address of a deployment."),
+        ("services/office/gone", "The list of services does not have it."),
+    ):
+        tab = new_tab(api)
+        tab.goto(f"{api.url}#/{address}")
+        expect(tab.get_by_role("dialog")).to_be_hidden()
+        enter_key(tab)
+        expect(tab.get_by_role("dialog")).to_contain_text(text)
+        tab.get_by_role("button", name="Close").click()
+        tab.wait_for_url(api.url)
+        expect(tile(tab, "Services")).to_have_text("5 Services")
+
+
+@pytest.mark.parametrize(
+    "partition, host",
+    [("aws-cn", "cn-north-1.console.amazonaws.cn"), ("elsewhere", None), ("aws:ecs:x/@", None)],
+)
+def test_a_link_to_the_console_is_only_where_there_is_one(open_lists, api, partition, host):
+    arn = ACCOUNT.replace("aws", partition).replace("eu-west-1", "cn-north-1")
+    api.deployments[0]["serviceArn"] = f"{arn}:service/shop/checkout"
+    tab = open_lists(api)
+    row(tab, "checkout", "deployments").get_by_role("link").click()
+    dialog = tab.get_by_role("dialog")
+    expect(dialog).to_contain_text("ecs-updater rollback shop checkout")
+    links = dialog.get_by_role("link").evaluate_all("(all) => all.map((link) => link.host)")
+    assert links == [host] * bool(host)
