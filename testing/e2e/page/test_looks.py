@@ -27,14 +27,23 @@ LONG = service(
     tags={"k" * 128: "v" * 256},
 )
 LONG_UPDATE = deployment("i" * 128, "x" * 255, "c" * 255, cause="w" * 300, batch="b" * 128)
-HEIGHTS = """[...document.querySelectorAll("tbody tr")].map((row) => row.getBoundingClientRect().height)"""
-OVERLAPS = """[...document.querySelectorAll("tbody tr, #counts > div, header")].flatMap((whole) => {
-  const boxes = [...whole.children].map((part) => part.getBoundingClientRect()).filter((box) => box.width);
+PROBLEMS = """() => {
+  const high = [...document.querySelectorAll("tbody tr")].filter((row) => row.offsetHeight > 44);
   const areOver = (one, other) => one.left < other.right - 1 && other.left < one.right - 1
     && one.top < other.bottom - 1 && other.top < one.bottom - 1;
-  return boxes.some((one, index) => boxes.slice(index + 1).some((other) => areOver(one, other)))
-    ? [whole.textContent] : [];
-})"""
+  const mixed = [...document.querySelectorAll("tbody tr, #counts > div, header")].filter((all) => {
+    const parts = [...all.children].map((part) => part.getBoundingClientRect());
+    const boxes = parts.filter((box) => box.width);
+    return boxes.some((one, at) => boxes.slice(at + 1).some((other) => areOver(one, other)));
+  });
+  return [high, mixed].map((all) => all.map((each) => each.textContent));
+}"""
+"""Rows that are higher than 44 pixels, and elements whose parts lie over each other."""
+BESIDE = """() => {
+  const [one, other] = ["deployments", "services"].map((id) =>
+    document.getElementById(id).getBoundingClientRect());
+  return other.top === one.top && other.left > one.right;
+}"""
 
 
 @pytest.fixture(name="screenshots", scope="session")
@@ -70,34 +79,12 @@ def test_it_is_accessible_in_both_schemes_on_all_screens(show, screenshots, name
     assert violations(tab) == []
     tab.get_by_role("button", name="Close").click()
     if name == "phone":
-        tab.get_by_role("button", name="Filters").click()
+        expect(tab.get_by_role("searchbox")).to_be_hidden()
+        tab.get_by_role("button", name="Filters", expanded=False).click()
     tab.get_by_role("searchbox").fill("nothing")
+    expect(tab.locator("#toggle")).to_have_text("Filters (1)")
     tab.screenshot(path=screenshots / f"{name}-{scheme}-empty.png")
     assert violations(tab) == []
-
-
-@pytest.mark.parametrize("width", [320, 390, 768, 1200, 1440])
-def test_a_row_is_no_higher_than_44_pixels_and_nothing_is_laid_over_its_neighbour(show, api, width):
-    api.services, api.deployments = [LONG, *A_FEW_SERVICES], [LONG_UPDATE, *A_FEW_DEPLOYMENTS]
-    tab = show(viewport={"width": width, "height": 800})
-    assert max(tab.evaluate(HEIGHTS)) <= 44
-    assert tab.evaluate(OVERLAPS) == []
-    deployments, services = (
-        tab.locator(f"#{name}").bounding_box() for name in ("deployments", "services")
-    )
-    is_beside = services["y"] == deployments["y"] and services["x"] > deployments["x"]
-    assert is_beside == (width >= 1200)
-
-
-def test_on_a_phone_the_filters_are_folded_and_say_how_many_apply(show):
-    tab = show(**PHONE)
-    toggle, field = tab.locator("#toggle"), tab.get_by_role("searchbox")
-    expect(toggle).to_have_attribute("aria-expanded", "false")
-    expect(field).to_be_hidden()
-    toggle.click()
-    expect(toggle).to_have_attribute("aria-expanded", "true")
-    field.fill("mail")
-    expect(toggle).to_have_text("Filters (1)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -118,32 +105,22 @@ def test_its_first_sight_and_errors_are_accessible(new_tab, api, screenshots, sc
         assert violations(tab) == []
 
 
-@pytest.mark.parametrize("width", [320, 390, 600, 841, 1280])
-def test_no_width_and_no_name_makes_the_page_scroll_sideways(show, api, screenshots, width):
-    api.services, api.deployments = [LONG, *A_FEW_SERVICES], [LONG_UPDATE]
+@pytest.mark.parametrize("width", [320, 390, 600, 768, 1200, 1440])
+def test_no_width_and_no_name_breaks_the_rows_or_makes_the_page_scroll_sideways(
+    show, api, screenshots, width
+):
+    api.services, api.deployments = [LONG, *A_FEW_SERVICES], [LONG_UPDATE, *A_FEW_DEPLOYMENTS]
     tab = show(viewport={"width": width, "height": 740})
-    expect(tab.locator("#services-rows tr")).to_have_count(6)
     tab.screenshot(path=screenshots / f"long-{width}.png", full_page=True)
+    assert tab.evaluate(PROBLEMS) == [[], []]
+    assert tab.evaluate(BESIDE) == (width >= 1200)
     assert has_no_sideways_scroll(tab)
-    tab.locator("#deployments").get_by_role("link").click()
+    tab.locator("#deployments").get_by_role("link").first.click()
     expect(tab.locator("dialog h3").first).to_be_visible()
     assert has_no_sideways_scroll(tab)
     assert tab.evaluate(
         "((dialog) => dialog.scrollWidth <= dialog.clientWidth)(document.querySelector('dialog'))"
     )
-
-
-def test_two_hundred_services_are_shown_and_nothing_is(show, api, screenshots):
-    api.services = [
-        service(f"service-{number:03}", f"cluster-{number % 7}") for number in range(200)
-    ]
-    tab = show(**DESKTOP)
-    expect(tab.locator("#services-rows tr")).to_have_count(200)
-    tab.screenshot(path=screenshots / "many.png")
-    api.services, api.deployments = [], []
-    tab = show(**DESKTOP)
-    tab.screenshot(path=screenshots / "none.png")
-    expect(tab.locator("#services-rows tr")).to_have_count(0)
 
 
 def test_a_screen_reader_finds_its_way_and_on_a_phone_a_card_is_still_a_row_of_a_table(show):

@@ -14,12 +14,18 @@ HIDE = """(hidden) => {
 
 @pytest.fixture(name="clocked")
 def _clocked(new_tab, api):
-    """A tab that asks for the key, whose time only the test moves."""
-    tab = new_tab(api)
-    tab.clock.install()
-    tab.goto(api.url)
-    tab.clock.pause_at("2030-01-01T12:00:00Z")
-    return tab
+    """Opens a tab with the lists loaded, whose time only the test moves."""
+
+    def clocked(address=""):
+        tab = new_tab(api)
+        tab.clock.install()
+        tab.goto(f"{api.url}{address}")
+        tab.clock.pause_at("2030-01-01T12:00:00Z")
+        enter_key(tab)
+        wait_until_loaded(tab)
+        return tab
+
+    return clocked
 
 
 def pass_seconds(tab, seconds):
@@ -106,82 +112,65 @@ def test_an_api_that_cannot_be_reached_is_said(lists, api):
 
 
 def test_it_refreshes_every_5_seconds_while_something_is_in_progress(clocked, api):
-    enter_key(clocked)
-    pass_seconds(clocked, 0)
-    expect(clocked.locator("#loaded")).to_have_text("Loaded 13:00:00, every 5 s")
-    for count in (2, 3):
-        pass_seconds(clocked, 5)
-        assert len(api.queries("list")) == len(api.queries("deployments")) == count
+    tab = clocked()
+    expect(tab.locator("#loaded")).to_have_text("Loaded 13:00:00, every 5 s")
+    pass_seconds(tab, 5)
     api.services[0] = service("checkout", rolloutState="FAILED")
     api.deployments[0] = deployment("req-5", "checkout", verdict="FAILED")
-    pass_seconds(clocked, 5)
-    expect(clocked.locator("#answer")).to_have_text("3 services need attention")
-    expect(clocked.locator("#loaded")).to_contain_text("every 1 min")
-    pass_seconds(clocked, 59)
-    assert len(api.queries("list")) == 4
-    pass_seconds(clocked, 1)
-    assert len(api.queries("list")) == 5
-    clocked.get_by_label("Automatic refresh").uncheck()
-    expect(clocked.locator("#loaded")).not_to_contain_text("every")
-    pass_seconds(clocked, 3600)
-    assert len(api.queries("list")) == 5
+    pass_seconds(tab, 5)
+    expect(tab.locator("#answer")).to_have_text("3 services need attention")
+    expect(tab.locator("#loaded")).to_have_text("Loaded 13:00:10, every 1 min")
+    for seconds, loads in ((59, 3), (1, 4)):
+        pass_seconds(tab, seconds)
+        assert len(api.queries("list")) == len(api.queries("deployments")) == loads
+    tab.get_by_label("Automatic refresh").uncheck()
+    pass_seconds(tab, 3600)
+    expect(tab.locator("#loaded")).to_have_text("Loaded 13:01:10")
 
 
 def test_many_services_are_read_less_often_for_ecs_has_a_rate(clocked, api):
     api.services += [service(f"service-{number}") for number in range(300)]
-    enter_key(clocked)
-    pass_seconds(clocked, 0)
+    tab = clocked()
     for seconds in range(5, 45, 5):
-        pass_seconds(clocked, 5)
+        pass_seconds(tab, 5)
         # Four pages in 20 seconds.
         assert len(api.queries("list")) == 4 + 4 * (seconds // 20)
         assert len(api.queries("deployments")) == 1 + seconds // 5
 
 
 def test_open_details_are_read_again_with_the_lists(clocked, api):
-    clocked.goto(f"{api.url}#/deployments/req-5")
-    enter_key(clocked)
-    pass_seconds(clocked, 0)
-    expect(clocked.get_by_role("dialog")).to_contain_text("In progress")
+    dialog = (tab := clocked("#/deployments/req-5")).get_by_role("dialog")
+    expect(dialog).to_contain_text("In progress")
     api.deployments[0] = deployment("req-5", "checkout", verdict="INTERRUPTED")
-    pass_seconds(clocked, 5)
-    expect(clocked.get_by_role("dialog")).to_contain_text("Interrupted")
+    pass_seconds(tab, 5)
+    expect(dialog).to_contain_text("Interrupted")
 
 
 def test_it_does_not_refresh_while_the_tab_is_hidden(clocked, api):
-    enter_key(clocked)
-    pass_seconds(clocked, 0)
-    clocked.evaluate(HIDE, True)
-    before = len(api.queries("list"))
-    pass_seconds(clocked, 3600)
-    assert len(api.queries("list")) == before
-    clocked.evaluate(HIDE, False)
-    pass_seconds(clocked, 1)
-    assert len(api.queries("list")) == before + 1
+    tab = clocked()
+    for is_hidden, loads in ((True, 1), (False, 2)):
+        tab.evaluate(HIDE, is_hidden)
+        pass_seconds(tab, 3600 if is_hidden else 1)
+        assert len(api.queries("list")) == loads
 
 
 def test_it_waits_as_long_as_a_throttled_api_asks(clocked, api):
     api.instead["list"] = error(429, "TooManyRequests", "slower", Retry_After="600")
-    enter_key(clocked)
-    pass_seconds(clocked, 0)
-    expect(alert(clocked)).to_contain_text("try again in 600 seconds")
-    expect(clocked.locator("#loaded")).to_contain_text("Failed 13:00:00, again 13:10:00")
-    pass_seconds(clocked, 590)
-    clocked.evaluate(HIDE, True)
-    clocked.evaluate(HIDE, False)
+    tab = clocked()
+    expect(alert(tab)).to_contain_text("try again in 600 seconds")
+    expect(tab.locator("#loaded")).to_contain_text("Failed 13:00:00, again 13:10:00")
+    pass_seconds(tab, 590)
+    tab.evaluate(HIDE, True)
+    tab.evaluate(HIDE, False)
     assert len(api.queries("list")) == 1
     del api.instead["list"]
-    pass_seconds(clocked, 15)
-    expect(alert(clocked)).to_be_empty()
-    assert len(api.queries("list")) == 2
+    pass_seconds(tab, 15)
+    expect(alert(tab)).to_be_empty()
 
 
 def test_after_failures_it_waits_longer_and_longer(clocked, api):
     api.instead["list"] = error(504, "GatewayTimeout", "no answer within 29 seconds")
-    enter_key(clocked)
-    pass_seconds(clocked, 0)
-    counts = []
-    for _ in range(7):
-        pass_seconds(clocked, 5)
-        counts.append(len(api.queries("list")))
-    assert counts == [1, 2, 2, 2, 2, 3, 3]
+    tab = clocked()
+    for loads in (1, 2, 2, 2, 2, 3, 3):
+        pass_seconds(tab, 5)
+        assert len(api.queries("list")) == loads
