@@ -357,11 +357,13 @@ run "values_below_the_bounds_are_refused" {
     key_burst          = 0
     daily_quota        = 0
     tag_filters        = [""]
+    environment        = "a,b"
     account_log_role   = "ours"
   }
   expect_failures = [
     var.updater, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth, var.stage_name,
-    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.account_log_role,
+    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.environment,
+    var.account_log_role,
   ]
 }
 
