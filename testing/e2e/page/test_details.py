@@ -69,6 +69,9 @@ def test_the_address_is_kept_by_a_reload_asked_for_the_key_and_left_by_the_back_
     lists.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     lists.wait_for_url(api.url)
+    # To close it was to go back.
+    lists.go_forward()
+    expect(dialog).to_contain_text("RolloutRolledBackError")
 
     for address, text in (
         ("deployments/req-3", "RolloutRolledBackError"),

@@ -128,6 +128,16 @@ def test_it_refreshes_every_5_seconds_while_something_is_in_progress(clocked, ap
     expect(tab.locator("#loaded")).to_have_text("Loaded 13:01:10")
 
 
+def test_a_refresh_does_not_interrupt_what_the_reader_has_asked_for(clocked, api):
+    api.deployments = [deployment(f"r{number}", "web", state="BEGUN") for number in range(60)]
+    tab = clocked()
+    api.gate.clear()
+    tab.get_by_role("button", name="Load older deployments").click()
+    tab.clock.run_for(5000)
+    api.gate.set()
+    expect(tab.locator("#deployments-rows tr")).to_have_count(60)
+
+
 def test_many_services_are_read_less_often_for_ecs_has_a_rate(clocked, api):
     api.services += [service(f"service-{number}") for number in range(300)]
     tab = clocked()

@@ -5,7 +5,9 @@ const opened = { hash: null, running: null, shown: null };
 const fact = (term, ...what) => el("div", null, el("dt", null, term), el("dd", null, ...what));
 const facts = (all) => el("dl", null, all.filter(([, first]) => first).map((each) => fact(...each)));
 const moment = (text) => (Date.parse(text) ? [FULL.format(new Date(text)), " (", time(text), ")"] : text && value(text));
-const fromTo = (before, after) => (before === after ? [mono(after)] : [mono(before), " ", el("span", { class: "to" }, "→ ", mono(after))]);
+const none = (text) => el("p", { class: "muted" }, text);
+const fromTo = (before, after) =>
+  before === after ? [mono(after)] : [mono(before), " ", el("span", { class: "to" }, "→ ", mono(after))];
 
 const CONSOLES = new Map([
   ["aws", "console.aws.amazon.com"],
@@ -19,7 +21,8 @@ const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replac
 /** What to do with a service: look at it in the AWS console, or roll it back. */
 function actions({ clusterName, serviceName, serviceArn }) {
   const [, partition, region] = /^arn:([\w-]+):ecs:([\w-]+):/.exec(serviceArn) ?? [];
-  const command = ["ecs-updater", "rollback", clusterName, serviceName, ...(region ? ["--region", region] : [])].map(quoted).join(" ");
+  const argv = ["ecs-updater", "rollback", clusterName, serviceName, ...(region ? ["--region", region] : [])];
+  const command = argv.map(quoted).join(" ");
   const code = el("code", null, command);
   const copy = el("button", { type: "button" }, "Copy");
   copy.addEventListener("click", async () => {
@@ -34,14 +37,15 @@ function actions({ clusterName, serviceName, serviceArn }) {
     CONSOLES.has(partition) ? el("p", null, link) : null,
     el("h3", null, "Roll back"),
     el("div", { class: "command" }, el("pre", { tabindex: "0", "aria-label": "Command" }, code), copy),
-    el("p", { class: "muted" }, "Restores the last revision that worked, with its tags. Without a queue, add ", el("code", null, "--direct"), "."),
+    el("p", { class: "muted" },
+      "Restores the last revision that worked, with its tags. Without a queue, add ", el("code", null, "--direct"), "."),
   ].filter(Boolean);
 }
 
 /** A heading and what changed below it, or that nothing did. */
 function changed(title, before, after) {
   const rows = differences(before, after).map(([name, old = "none", fresh = "none"]) => fact(value(name), fromTo(old, fresh)));
-  return [el("h3", null, title), rows.length ? el("dl", null, rows) : el("p", { class: "muted" }, "Not changed")];
+  return [el("h3", null, title), rows.length ? el("dl", null, rows) : none("Not changed")];
 }
 
 function deploymentDetails(update) {
@@ -74,11 +78,13 @@ function deploymentDetails(update) {
 
 function serviceDetails(service, updates) {
   const { desiredCount, runningCount, pendingCount } = service;
-  const last = updates.map((update) =>
-    el("li", null, badge(...verdictOf(update)), el("a", { href: addressOf(update) }, el("span", null, ...change(update))), time(update.begunAt)));
+  const last = updates.map((update) => {
+    const link = el("a", { href: addressOf(update) }, el("span", null, ...change(update)));
+    return el("li", null, badge(...verdictOf(update)), link, time(update.begunAt));
+  });
   const listed = (title, pairs) => [
     el("h3", null, title),
-    pairs.length ? el("dl", null, pairs.map(([name, text]) => fact(value(name), mono(text)))) : el("p", { class: "muted" }, "None"),
+    pairs.length ? el("dl", null, pairs.map(([name, text]) => fact(value(name), mono(text)))) : none("None"),
   ];
   return [
     facts([
@@ -88,7 +94,7 @@ function serviceDetails(service, updates) {
       ["Revision", mono(service.taskDefinition)],
     ]),
     el("h3", null, "Last deployments"),
-    last.length ? el("ul", { class: "last" }, last) : el("p", { class: "muted" }, "None is recorded."),
+    last.length ? el("ul", { class: "last" }, last) : none("None is recorded."),
     ...actions(service),
     ...listed("Images", imagesOf(service)),
     ...listed("Tags", tagsOf(service)),

@@ -60,7 +60,7 @@ class List {
   render() {
     const rows = this.selected(this.group);
     const nothing = this.rows.length || isFiltered() ? "Nothing that was loaded matches the filters." : this.none;
-    const empty = this.isBusy ? "Loading…" : this.failure ? "Nothing could be loaded." : nothing;
+    const empty = this.loaded ? nothing : this.failure ? "Nothing could be loaded." : "Loading…";
     setText(this.part("error"), this.failure?.message ?? "");
     setText(this.part("empty"), rows.length ? "" : empty);
     this.part("clear").hidden = rows.length > 0 || empty !== nothing || !isFiltered();

@@ -72,7 +72,9 @@ async function refresh(isAutomatic = false) {
   automatic.begun = Date.now();
   // A page of services costs ten calls of ECS, and deployments need ECS's rate, too: one page in five seconds.
   const isTooSoon = isAutomatic && automatic.begun < services.begun + BUSY * (services.loaded - 0.5);
-  await Promise.all([isTooSoon || services.load(), deployments.load()]);
+  // What the reader has asked for is not interrupted.
+  const isDue = (list) => !(isAutomatic && (list.isBusy || (list === services && isTooSoon)));
+  await Promise.all(Object.values(lists).filter(isDue).map((list) => list.load()));
   if (round !== automatic.round || !storedKey()) return;
   const failures = [services.failure, deployments.failure].filter(Boolean);
   automatic.failures = failures.length ? automatic.failures + 1 : 0;
