@@ -55,23 +55,15 @@ def test_a_row_opens_the_details_of_a_service_with_its_deployments_and_all_its_t
 def test_the_address_is_kept_by_a_reload_asked_for_the_key_and_left_by_the_back_button(
     new_tab, lists, api
 ):
-    row(lists, "reports", "deployments").get_by_role("link").click()
-    dialog = lists.get_by_role("dialog")
-    expect(dialog).to_contain_text("RolloutRolledBackError")
-    assert lists.url == f"{api.url}#/deployments/req-3"
-    lists.reload()
-    expect(dialog).to_contain_text("RolloutRolledBackError")
-    lists.go_back()
-    expect(dialog).to_be_hidden()
-    assert lists.url == api.url
-    lists.go_forward()
-    expect(dialog).to_contain_text("RolloutRolledBackError")
-    lists.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    lists.wait_for_url(api.url)
-    # To close it was to go back.
-    lists.go_forward()
-    expect(dialog).to_contain_text("RolloutRolledBackError")
+    link = row(lists, "reports", "deployments").get_by_role("link")
+    for step, is_open in (
+        *((link.click, True), (lists.reload, True), (lists.go_back, False)),
+        *((lists.go_forward, True), (lambda: lists.keyboard.press("Escape"), False)),
+        (lists.go_forward, True),  # To close it was to go back.
+    ):
+        step()
+        lists.wait_for_url(f"{api.url}#/deployments/req-3" if is_open else api.url)
+        expect(lists.get_by_text("RolloutRolledBackError")).to_be_visible(visible=is_open)
 
     for address, text in (
         ("deployments/req-3", "RolloutRolledBackError"),
