@@ -9,9 +9,11 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ..errors import ImageMissing, RegistryFailure
 from .safe_http import Http, HttpFailure, Response
 
 MANIFEST_LIMIT = 4 << 20
@@ -30,17 +32,11 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}")
 _PRIVATE = "the registry requires credentials for it: it is private there, or does not exist"
 
 
-class OciFailure(Exception):
-    """The registry did not return the content. `missing`: it does not exist."""
-
-    def __init__(self, reason: str, missing: bool = False):
-        self.reason = reason
-        self.missing = missing
-        super().__init__(reason)
-
-
 class Oci:
-    """Client of registries, by the host of an image reference."""
+    """Client of registries, by the host of an image reference.
+
+    Raises ImageMissing or RegistryFailure.
+    """
 
     def __init__(self, http: Http, clock: Callable[[], float] = time.monotonic):
         self._http = http
@@ -50,17 +46,14 @@ class Oci:
     def manifest(
         self, registry: str, path: str, reference: str, accept: tuple[str, ...]
     ) -> tuple[str, bytes]:
-        """Returns media type and bytes of a manifest. `reference`: tag or digest.
-
-        Raises OciFailure.
-        """
+        """Returns media type and bytes of a manifest. `reference`: tag or digest."""
         response = self._get(
             registry, path, f"manifests/{reference}", MANIFEST_LIMIT, {"Accept": ", ".join(accept)}
         )
         return response.headers.get("content-type", ""), response.body
 
     def blob(self, registry: str, path: str, digest: str) -> bytes:
-        """Returns a small blob, not compared with its digest. Raises OciFailure."""
+        """Returns a small blob, not compared with its digest."""
         return self._get(registry, path, f"blobs/{digest}", BLOB_LIMIT, {}).body
 
     def _get(
@@ -79,7 +72,7 @@ class Oci:
                 token = self._new_token(registry, path, response, until, origin)
                 response = self._http.get(url, _with(headers, token), limit, until - self._clock())
         except HttpFailure as failure:
-            raise OciFailure(str(failure)) from failure
+            raise RegistryFailure(str(failure)) from failure
         if response.status == 200:
             return response
         raise _failure(response)
@@ -90,7 +83,7 @@ class Oci:
         scheme, _, parameters = challenged.headers.get("www-authenticate", "").partition(" ")
         challenge = dict(_CHALLENGE.findall(parameters))
         if scheme.lower() != "bearer" or "realm" not in challenge:
-            raise OciFailure(_PRIVATE)
+            raise RegistryFailure(_PRIVATE)
         query = {"service": challenge.get("service"), "scope": f"repository:{path}:pull"}
         separator = "&" if urlsplit(challenge["realm"]).query else "?"
         url = (
@@ -106,7 +99,7 @@ class Oci:
             registry=origin,
         )
         if response.status in (401, 403):
-            raise OciFailure(_PRIVATE)
+            raise RegistryFailure(_PRIVATE)
         if response.status != 200:
             raise _failure(response, "the registry's token service")
         token = _token(response.body)
@@ -123,25 +116,23 @@ def _with(headers: Mapping[str, str], token: str) -> dict[str, str]:
 
 
 def _token(body: bytes) -> str:
-    try:
+    with suppress(ValueError, AttributeError, RecursionError):
         answer: Any = json.loads(body)
         token = answer.get("token") or answer.get("access_token")
         if isinstance(token, str) and _TOKEN.fullmatch(token):
             return token
-    except (ValueError, AttributeError, RecursionError):
-        pass
-    raise OciFailure("the registry's token service returned no token")
+    raise RegistryFailure("the registry's token service returned no token")
 
 
-def _failure(response: Response, host: str = "the registry") -> OciFailure:
+def _failure(response: Response, host: str = "the registry") -> Exception:
     """Returns the failure of a response whose status is not 200."""
     if response.status == 404 and host == "the registry":
-        return OciFailure(_missing_part(response.body), missing=True)
+        return ImageMissing(_missing_part(response.body))
     if response.status in (401, 403):
-        return OciFailure(_PRIVATE)
+        return RegistryFailure(_PRIVATE)
     if response.status == 429:
-        return OciFailure(f"{host} rejects further requests for now: too many requests")
-    return OciFailure(f"{host} answered with the status {response.status}")
+        return RegistryFailure(f"{host} rejects further requests for now: too many requests")
+    return RegistryFailure(f"{host} answered with the status {response.status}")
 
 
 def _missing_part(body: bytes) -> str:

@@ -1,11 +1,9 @@
 """Reads images from their registry: Amazon ECR by its API, others by the OCI distribution API."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ..aws.ecr import Ecr, EcrRepository, ecr_repository
-from ..aws.oci_registry import Oci, OciFailure
+from ..aws.oci_registry import Oci
 from ..errors import AwsFailure, ImageMissing, Outcome, RegistryFailure
 from ..model.image import DEFAULT_TAG, ImageReference
 from .manifest import MANIFEST_TYPES
@@ -33,19 +31,18 @@ class RegistryClient:
             return self._ecr_manifest(repository, image)
         # ECS and every engine pull a reference with tag and digest by its digest.
         reference = image.digest or image.tag or DEFAULT_TAG
-        with _translated():
-            media_type, body = self._oci.manifest(
-                image.registry, image.path, reference, MANIFEST_TYPES
-            )
+        media_type, body = self._oci.manifest(image.registry, image.path, reference, MANIFEST_TYPES)
         return _compared(image.digest, body, media_type)
 
     def blob(self, image: ImageReference, digest: str) -> Found:
         """See `verify.Registries`."""
-        with _translated():
-            if repository := ecr_repository(image):
+        if repository := ecr_repository(image):
+            try:
                 body = self._ecr.blob(repository, digest)
-            else:
-                body = self._oci.blob(image.registry, image.path, digest)
+            except AwsFailure as failure:
+                raise RegistryFailure(str(failure)) from failure
+        else:
+            body = self._oci.blob(image.registry, image.path, digest)
         return _compared(digest, body)
 
     def _ecr_manifest(self, repository: EcrRepository, image: ImageReference) -> Found:
@@ -91,17 +88,6 @@ class RegistryClient:
                     f"{reason} yet: the pull-through cache {prefix} gets it "
                     f"with the first pull{by_tag}"
                 )
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raises ImageMissing or RegistryFailure for a failure of `aws`."""
-    try:
-        yield
-    except OciFailure as failure:
-        raise (ImageMissing if failure.missing else RegistryFailure)(failure.reason) from failure
-    except AwsFailure as failure:
-        raise RegistryFailure(str(failure)) from failure
 
 
 def _compared(digest: str | None, body: bytes, media_type: str = "") -> Found:
