@@ -304,7 +304,7 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
                 f"{name}, of somebody else, came in between: this rollback took its place"
             )
             return
-        revision = revision_name(applied.task_definition["taskDefinitionArn"])
+        revision = revision_name(applied.arn)
         now = f"runs {revision} of this update, without what {name}, of somebody else, changed"
         if applied.deployment_id is None:
             now = (

@@ -190,12 +190,12 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
     if plan.drops_unknown_fields:
         changes += [_change(f"field.{path}", "set", "dropped") for path in plan.unknown_fields]
     if plan.target is not None:
-        target = td.revision_name(plan.target)
+        target = revision_name(plan.target["taskDefinitionArn"])
         if plan.revision is not None:
             target = (
                 f"a new revision with the content of {target}, which is {plan.target.get('status')}"
             )
-        running = td.revision_name(plan.snapshot.task_definition)
+        running = revision_name(plan.snapshot.task_definition_arn)
         changes.append(_change("taskDefinition", running, target))
     if plan.deployment_configuration is not None:
         changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))

@@ -28,7 +28,7 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..model import task_definition as td
-from ..model.arn import revision_name, revision_number
+from ..model.arn import revision_name
 from ..model.plan import Applied, Plan
 from ..model.service import primary_deployment
 from ..model.task_definition import RegistrableFields
@@ -66,12 +66,11 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
     Raises one of the errors of the stage `ecs_service_update`, or LeaseHeldError or LedgerError of
     the journal. The message contains the state of the service.
     """
-    task_definition = _task_definition(ecs, plan, journal, earlier)
-    arn = task_definition["taskDefinitionArn"]
+    arn = _revision_arn(ecs, plan, journal, earlier)
     try:
         _write_tags(ecs, plan, journal)
         if not plan.deploys:
-            return Applied(task_definition, None, plan.snapshot.updated_on)
+            return Applied(arn, None, plan.snapshot.updated_on)
         service = _deploy(ecs, plan, arn, journal)
     except UnknownOutcomeError:
         raise
@@ -92,7 +91,7 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
         # This update's may have been made before it: ECS does not list replaced deployments. To
         # send UpdateService again would replace the other one.
         updated_on = plan.snapshot.updated_on
-        return Applied(task_definition, None, updated_on, other_deployment=primary)
+        return Applied(arn, None, updated_on, other_deployment=primary)
     service_deployment_arn = other = None
     if deployment.get("status") == "PRIMARY":
         # Otherwise both are about the later deployment.
@@ -101,7 +100,7 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
             service_deployment_arn = current
         other = _other_deployment(plan, service, deployment)
     return Applied(
-        task_definition,
+        arn,
         deployment.get("id"),
         deployment.get("updatedAt"),
         service_deployment_arn,
@@ -122,23 +121,18 @@ def _other_deployment(
     return next((other for other in deployments if other.get("id") not in known), None)
 
 
-def _task_definition(
-    ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind
-) -> Mapping[str, Any]:
-    """Returns the revision for the service, registered if it is new."""
-    if plan.revision is None:
-        return plan.target or plan.snapshot.task_definition
-    if arn := earlier.registered:
-        return {**plan.revision, "taskDefinitionArn": arn, "revision": revision_number(arn)}
+def _revision_arn(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind) -> str:
+    """Returns the ARN of the revision for the service, registered if it is new."""
+    if earlier.registered or plan.revision is None:
+        return earlier.registered or plan.after["taskDefinitionArn"]
     journal.before_write()
-    task_definition = _register(ecs, plan, plan.revision, earlier.may_have_registered)
+    arn: str = _register(ecs, plan, plan.revision, earlier.may_have_registered)["taskDefinitionArn"]
     try:
-        journal.registered(task_definition["taskDefinitionArn"])
+        journal.registered(arn)
     except (LeaseHeldError, LedgerError) as error:
-        name = td.revision_name(task_definition)
-        error.also(f"{UNCHANGED}; {name} was registered and is not used")
+        error.also(f"{UNCHANGED}; {revision_name(arn)} was registered and is not used")
         raise
-    return task_definition
+    return arn
 
 
 def _write_tags(ecs: Ecs, plan: Plan, journal: Journal) -> None:

@@ -36,11 +36,6 @@ def family(task_definition: str) -> str:
     return revision_name(task_definition).partition(":")[0]
 
 
-def revision_number(task_definition_arn: str) -> int:
-    """Returns the number of a task definition's revision."""
-    return int(revision_name(task_definition_arn).partition(":")[2])
-
-
 def account_prefix(arn: str) -> str:
     """Returns the beginning of ECS's ARNs in the partition, region and account of any ARN.
 

@@ -63,7 +63,7 @@ class Plan:
 class Applied:
     """Result of a plan's writes."""
 
-    task_definition: Mapping[str, Any]
+    arn: str
     """Revision that the service runs or will run."""
     deployment_id: str | None
     """Deployment of this update. None: it made none."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import AmbiguousContainerError, ContainerNotFoundError, InvalidImageError
+from .arn import revision_name
 from .image import ImageReference
 from .tags import is_reserved
 
@@ -21,9 +22,9 @@ def container(task_definition: Json, name: str) -> Json:
     for definition in definitions:
         if definition["name"] == name:
             return definition
+    revision = revision_name(task_definition["taskDefinitionArn"])
     raise ContainerNotFoundError(
-        f"container {name} not found in task definition {revision_name(task_definition)}, "
-        f"which has {_names(task_definition['containerDefinitions'])}"
+        f"container {name} not found in task definition {revision}, which has {_names(definitions)}"
     )
 
 
@@ -94,11 +95,6 @@ def memory(task_definition: Json, definition: Json) -> int | str | None:
     """Returns the container's hard limit in MiB, by default the task's."""
     limit = definition.get("memory") or task_definition.get("memory")
     return int(limit) if isinstance(limit, str) and limit.isdecimal() else limit
-
-
-def revision_name(task_definition: Json) -> str:
-    """Returns `family:revision`."""
-    return f"{task_definition['family']}:{task_definition['revision']}"
 
 
 def _has_repository(definition: Json, repository: str) -> bool:

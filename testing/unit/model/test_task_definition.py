@@ -4,19 +4,13 @@ import pytest
 
 from ecs_updater.errors import AmbiguousContainerError, ContainerNotFoundError
 from ecs_updater.model.image import ImageReference
-from ecs_updater.model.task_definition import (
-    addressed_container,
-    memory,
-    revision_name,
-)
+from ecs_updater.model.task_definition import addressed_container, memory
 
 
 def running(**images):
     """A task definition with one container for each keyword."""
     return {
-        "family": "family",
-        "revision": 7,
-        "status": "ACTIVE",
+        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/family:7",
         "containerDefinitions": [{"name": name, "image": image} for name, image in images.items()],
     }
 
@@ -95,7 +89,3 @@ def test_a_missing_or_ambiguous_container_is_an_error_with_names(images, image, 
 def test_memory_is_the_containers_or_where_it_has_none_the_tasks(containers, tasks, expected):
     result = memory(tasks, containers)
     assert result == expected and isinstance(result, type(expected))
-
-
-def test_a_revision_is_named_as_people_write_it():
-    assert revision_name(running()) == "family:7"
