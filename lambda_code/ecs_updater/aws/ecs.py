@@ -22,8 +22,8 @@ _CONFIG = clients.config(3, 10, 4)
 PAGE = 100
 """Maximum tasks of one ListTasks and of one DescribeTasks."""
 
-_PAGES = 10
-"""Maximum pages of stopped tasks. A large service in a crash loop stops thousands in an hour."""
+_STOPPED = 1000
+"""Maximum stopped tasks. A large service in a crash loop stops thousands in an hour."""
 
 _DEPLOYMENTS_PER_CALL, _REVISIONS_PER_CALL = 100, 20
 """Maximum of one ListServiceDeployments and of one DescribeServiceRevisions."""
@@ -109,13 +109,12 @@ class Ecs:
 
         A family stands for its newest active revision.
         """
-        answer = self._call(
+        body = self._call(
             "DescribeTaskDefinition",
             "taskDefinition",
             taskDefinition=task_definition,
             include=["TAGS"],
-        )
-        body = answer[clients.RAW_BODY]
+        )[clients.RAW_BODY]
         return body["taskDefinition"], body.get("tags") or []
 
     def register_task_definition(self, revision: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,12 +168,12 @@ class Ecs:
         self._call("UntagResource", resourceArn=arn, tagKeys=list(keys))
 
     def stopped_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
-        """Returns at most a thousand stopped tasks of a service. ECS keeps them for an hour."""
-        return self._tasks(cluster, service, "STOPPED", _PAGES)
+        """Returns at most `_STOPPED` stopped tasks of a service. ECS keeps them for an hour."""
+        return self._tasks(cluster, service, "STOPPED", _STOPPED)
 
     def running_tasks(self, cluster: str, service: str) -> list[dict[str, Any]]:
         """Returns at most `PAGE` tasks of a service whose desired status is RUNNING."""
-        return self._tasks(cluster, service, "RUNNING", 1)
+        return self._tasks(cluster, service, "RUNNING", PAGE)
 
     def deployed_task_definitions(self, cluster: str, service: str, pages: int) -> Iterator[str]:
         """Yields the ARNs of successfully deployed task definitions, the latest first.
@@ -226,21 +225,15 @@ class Ecs:
         self._call("StopServiceDeployment", serviceDeploymentArn=arn, stopType="ROLLBACK")
 
     def _tasks(
-        self, cluster: str, service: str, desired_status: str, pages: int
+        self, cluster: str, service: str, desired_status: str, most: int
     ) -> list[dict[str, Any]]:
+        names = {"cluster": cluster, "serviceName": service.rpartition("/")[2]}
+        status = {"desiredStatus": desired_status}
+        arns = list_arns(self._client, "ListTasks", "taskArns", most, **names, **status)
         tasks: list[dict[str, Any]] = []
-        listed: dict[str, Any] = {
-            "cluster": cluster,
-            "serviceName": service.rpartition("/")[2],
-            "desiredStatus": desired_status,
-        }
-        for _ in range(pages):
-            page = self._call("ListTasks", "taskArns", **listed, maxResults=PAGE)
-            if arns := page["taskArns"]:
-                tasks += self._call("DescribeTasks", "tasks", cluster=cluster, tasks=arns)["tasks"]
-            if not page.get("nextToken"):
-                break
-            listed["nextToken"] = page["nextToken"]
+        for first in range(0, len(arns), PAGE):
+            batch = arns[first : first + PAGE]
+            tasks += self._call("DescribeTasks", "tasks", cluster=cluster, tasks=batch)["tasks"]
         return tasks
 
 
