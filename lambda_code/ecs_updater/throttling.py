@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.htm
 import re
 import threading
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from .context import REAL_TIME, Clock
 
@@ -97,16 +97,6 @@ class TokenBucket:
             missing = -self._tokens
         if missing > 0:
             self._clock.sleep(missing / self._rate)
-
-
-class RateLimiter(Protocol):
-    """Limits the calls of ECS: in memory, or shared by all users of a ledger."""
-
-    def take(self, bucket: str, count: int, most_seconds: float) -> bool:
-        """Takes `count` tokens and waits until they are there.
-
-        Returns False, and takes none, if the wait is longer than `most_seconds`.
-        """
 
 
 class LocalRateLimiter:

@@ -59,9 +59,7 @@ def to_attributes(item: Mapping[Any, Any], prefix: str = "") -> Attributes:
                 continue
             case str():
                 # DynamoDB refuses a lone surrogate, which JSON can have.
-                is_safe = value.isascii()
-                text = value if is_safe else value.encode("utf-8", "backslashreplace").decode()
-                typed = {"S": text}
+                typed = {"S": value.encode("utf-8", "backslashreplace").decode()}
             case bool():
                 typed = {"BOOL": value}
             case int() | float():
@@ -80,12 +78,6 @@ CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 2, 3
 # DynamoDB responds in milliseconds. A call without a response, retries included, ends well within
 # a lease.
 _CONFIG = clients.config(CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS)
-
-# Before retry number i the SDK waits at most 2^i seconds, and 5 more if the response requests it.
-LONGEST_CALL = ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(
-    2**i + 5 for i in range(ATTEMPTS - 1)
-)
-"""Maximum seconds of one call, its retries included."""
 
 _TRANSIENT = {
     "ProvisionedThroughputExceeded",
@@ -284,8 +276,9 @@ class Table:
 
     def update(self, update: Update) -> Item:
         """Makes one update and returns the new item. Raises ConditionFailed."""
-        parameters = self._parameters(update)
-        answer = self._call("UpdateItem", "Attributes", **parameters, ReturnValues="ALL_NEW")
+        answer = self._call(
+            "UpdateItem", "Attributes", **self._parameters(update), ReturnValues="ALL_NEW"
+        )
         return to_item(answer["Attributes"])
 
     def change(self, update: Update) -> None:
