@@ -42,7 +42,7 @@ def help_document(tag_filters: Sequence[str], auth: str) -> Json:
         "name": "ecs-updater",
         "routes": [
             {"method": method.upper(), "path": path, "what": operation["summary"]}
-            for path, operations in _document()["paths"].items()
+            for path, operations in Schema("openapi").document["paths"].items()
             for method, operation in operations.items()
         ],
         "authentication": _AUTHENTICATION[auth],
@@ -53,7 +53,7 @@ def help_document(tag_filters: Sequence[str], auth: str) -> Json:
 
 def document(tag_filters: Sequence[str], auth: str) -> Json:
     """Returns the OpenAPI document. The server's address is relative to the document's."""
-    whole = _document()
+    whole = Schema("openapi").document  # A new one each time, which is completed below.
     components, paths = whole["components"], whole["paths"]
     if auth != "iam":
         del components["securitySchemes"]["iam"]
@@ -83,8 +83,3 @@ def document(tag_filters: Sequence[str], auth: str) -> Json:
         fields = {key: value for key, value in schema.document.items() if key != "$schema"}
         components["schemas"][fields["title"].removesuffix("Event")] = fields
     return whole
-
-
-def _document() -> Json:
-    """Returns the document without what depends on settings, and without errors."""
-    return Schema("openapi").document

@@ -164,7 +164,7 @@ def _is_short(event: Any) -> bool:
     return bool(event.keys() & {"cluster", "service", "image", "tag"})
 
 
-def _in_short_names(error: EcsUpdaterError) -> EcsUpdaterError:
+def _in_short_names(error: EcsUpdaterError) -> None:
     """Replaces the field names in the error's messages by those of the short form."""
     if not isinstance(error, _FIXED_MESSAGES):
         error.args = (_renamed(str(error)),)
@@ -173,7 +173,6 @@ def _in_short_names(error: EcsUpdaterError) -> EcsUpdaterError:
             _renamed(error.violation),
             tuple(map(_renamed, error.violations)),
         )
-    return error
 
 
 def _renamed(sentence: str) -> str:

@@ -62,10 +62,10 @@ def list_query(parameters: Parameters, filters: Sequence[str]) -> ListQuery:
     if images not in ("0", "1"):
         raise InvalidQueryError(f"images: {_shown(images)} is neither 0 nor 1")
     return ListQuery(
-        launch_types=_launch_types(values.get("launch_type")),
+        launch_types=_launch_types(values.get("launch_type", FARGATE)),
         tags={key: values[key] for key in filters if key in values},
         images=images == "1",
-        limit=_limit(values.get("limit"), MOST_SERVICES, MOST_SERVICES),
+        limit=_limit(values, MOST_SERVICES, MOST_SERVICES),
         next=values.get("next"),
     )
 
@@ -84,7 +84,7 @@ def deployments_query(parameters: Parameters, arn_prefix: str) -> DeploymentsQue
     return DeploymentsQuery(
         cluster_arn=cluster_arn,
         service=None if service is None else _service_key(service, cluster_arn),
-        limit=_limit(values.get("limit"), SOME_DEPLOYMENTS, MOST_DEPLOYMENTS),
+        limit=_limit(values, SOME_DEPLOYMENTS, MOST_DEPLOYMENTS),
         next=values.get("next"),
     )
 
@@ -122,9 +122,7 @@ def _single(parameters: Parameters, names: Sequence[str], kind: str) -> dict[str
     return {name: values[0] for name, values in parameters.items()}
 
 
-def _launch_types(value: str | None) -> frozenset[str]:
-    if value is None:
-        return frozenset({FARGATE})
+def _launch_types(value: str) -> frozenset[str]:
     launch_types = frozenset(value.upper().split(","))
     if not launch_types <= {*LAUNCH_TYPES, ALL}:
         choices = ", ".join((*LAUNCH_TYPES, ALL))
@@ -134,9 +132,8 @@ def _launch_types(value: str | None) -> frozenset[str]:
     return frozenset(LAUNCH_TYPES) if ALL in launch_types else launch_types
 
 
-def _limit(value: str | None, default: int, most: int) -> int:
-    if value is None:
-        return default
+def _limit(values: Mapping[str, str], default: int, most: int) -> int:
+    value = values.get("limit", str(default))
     if not re.fullmatch("[0-9]{1,9}", value) or not 1 <= int(value) <= most:
         raise InvalidQueryError(f"limit: {_shown(value)} is not a number from 1 to {most}")
     return int(value)

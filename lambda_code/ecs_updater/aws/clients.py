@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from email.utils import mktime_tz, parsedate_tz
 from functools import cache
 from typing import Any
@@ -92,10 +93,8 @@ def receive_raw_body(client: Any, operation: str) -> None:
     ) -> None:
         if response_dict["status_code"] >= 300:
             return
-        try:
+        with suppress(ValueError):  # The SDK's own parser runs next and raises the error.
             customized_response_dict[RAW_BODY] = json.loads(response_dict["body"])
-        except ValueError:
-            pass  # The SDK's own parser runs next and raises the error.
 
     client.meta.events.register(f"before-parse.ecs.{operation}", add_body)
 

@@ -116,17 +116,16 @@ class Ecr:
 
     def blob(self, repository: EcrRepository, digest: str) -> bytes:
         """Returns a small blob of the repository, not compared with its digest."""
-        answer = clients.call(
+        # The URL is a credential: neither it nor its host's answer is part of a message.
+        url = clients.call(
             self._client(repository.region),
             "GetDownloadUrlForLayer",
             "downloadUrl",
             registryId=repository.account,
             repositoryName=repository.name,
             layerDigest=digest,
-        )
+        )["downloadUrl"]
         try:
-            # The URL is a credential: neither it nor its host's answer is part of a message.
-            url = answer["downloadUrl"]
             response = self._http.get(url, {}, _BLOB_LIMIT, _SECONDS, trusted=True)
         except HttpFailure as failure:
             raise _no_blob(str(failure)) from failure

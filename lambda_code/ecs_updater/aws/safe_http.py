@@ -256,7 +256,7 @@ class _Bounds:
 
 def _checked(url: str, base: str = "") -> SplitResult:
     """Returns the parts of a URL, relative to `base`. Raises HttpFailure for an invalid one."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(urljoin(base, url))
         is_text = url.isascii() and url.isprintable() and " " not in url
         if (
@@ -267,8 +267,6 @@ def _checked(url: str, base: str = "") -> SplitResult:
             and parts.port != 0
         ):
             return parts
-    except ValueError:
-        pass
     raise HttpFailure("the registry leads to an invalid web address")
 
 

@@ -48,8 +48,7 @@ class Planner:
     @property
     def notes(self) -> list[str]:
         """Unverified facts about the images, and the revisions that a rollback passes over."""
-        verified = self._verified or {}
-        doubts = (image.doubt for image in verified.values())
+        doubts = (image.doubt for image in (self._verified or {}).values())
         return [*filter(None, doubts), *self._passed_over]
 
     def not_verified(self, plan: Plan, request: Request) -> list[str]:

@@ -1,7 +1,7 @@
 """Reads a service and its task definition, and rejects one that cannot be updated."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -52,12 +52,10 @@ def read(
     state = rollout_state_of(service, primary.get("id", ""))
     service_deployment_arn = service.get("currentServiceDeployment")
     if state.needs_service_deployment and service_deployment_arn:
-        try:
+        # Not every partition has service deployments. Then the deployment counts as incomplete.
+        with suppress(AwsFailure):
             if answer := ecs.service_deployment(service_deployment_arn):
                 state = replace(state, service_deployment=ServiceDeployment.of(answer))
-        except AwsFailure:
-            # Not every partition has service deployments. The deployment counts as incomplete.
-            pass
     return Snapshot(
         key=service_key(service["serviceArn"], service["clusterArn"]),
         cluster_arn=service["clusterArn"],
@@ -107,10 +105,9 @@ def _describe(ecs: Ecs, request: Request, description: ServiceDescription | None
             service, failures = ecs.describe_service(request.cluster, request.service)
     except AwsFailure as failure:
         if failure.code == "ClusterNotFoundException":
-            hint = cluster_hint(ecs, request.cluster)
-            error = ClusterNotFoundError(f"ecs_cluster_name {request.cluster} not found").with_hint(
-                hint
-            )
+            error = ClusterNotFoundError(f"ecs_cluster_name {request.cluster} not found")
+            advice = _advice(ecs, request.cluster, ecs.cluster_names)
+            error.with_hint(f"looked in {ecs.region}{advice}")
         elif failure.code == "ServiceNotFoundException":
             error = _service_not_found(ecs, request)
         elif failure.outcome is Outcome.REFUSED:
@@ -127,8 +124,10 @@ def _describe(ecs: Ecs, request: Request, description: ServiceDescription | None
 
 
 def _service_not_found(ecs: Ecs, request: Request) -> EcsUpdaterError:
-    hint = service_hint(ecs, request.cluster, request.service)
-    return ServiceNotFoundError(f"ecs_service_name {request.service} not found").with_hint(hint)
+    cluster = request.cluster
+    advice = _advice(ecs, request.service, lambda: ecs.service_names(cluster))
+    error = ServiceNotFoundError(f"ecs_service_name {request.service} not found")
+    return error.with_hint(f"looked in cluster {cluster} in {ecs.region}{advice}")
 
 
 def _updatable_revision(service: Mapping[str, Any], request: Request) -> str:
@@ -156,18 +155,8 @@ def _updatable_revision(service: Mapping[str, Any], request: Request) -> str:
     raise DeploymentControllerError(f"ecs_service_name {request.service} {reason}")
 
 
-def cluster_hint(ecs: Ecs, cluster: str) -> str:
-    """Returns the hint for a cluster that was not found. Reads the names if `ecs` may list them."""
-    return f"looked in {ecs.region}{_advice(ecs, cluster, ecs.cluster_names)}"
-
-
-def service_hint(ecs: Ecs, cluster: str, service: str) -> str:
-    """Returns the hint for a service that was not found in its cluster, likewise."""
-    advice = _advice(ecs, service, lambda: ecs.service_names(cluster))
-    return f"looked in cluster {cluster} in {ecs.region}{advice}"
-
-
 def _advice(ecs: Ecs, name: str, names: Callable[[], Sequence[str]]) -> str:
+    """Returns the nearest name to one that was not found, if `ecs` may list the names."""
     if not ecs.may_list:
         return ""
     try:

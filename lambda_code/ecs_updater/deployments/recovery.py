@@ -49,12 +49,10 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
     Entries without a deployment come first, the latest of them first. They may be reversed, and
     their writes were made after those of the earlier entries.
     """
-    oldest_first = sorted(entries, key=lambda entry: entry.number)
-    interrupted = [entry for entry in oldest_first if entry.is_before_deployment]
-    return [
-        *reversed(interrupted),
-        *(entry for entry in oldest_first if not entry.is_before_deployment),
-    ]
+    return sorted(
+        entries,
+        key=lambda entry: (0, -entry.number) if entry.is_before_deployment else (1, entry.number),
+    )
 
 
 @dataclass(frozen=True)
@@ -220,10 +218,9 @@ class Recovery:
         deployment_id = running_deployment(service, entry) or self._replaced_deployment(entry)
         if deployment_id is None:
             return False
-        by_id = {deployment.get("id"): deployment for deployment in service.get("deployments", [])}
-        deployment = by_id.get(deployment_id, {})
-        revision = deployment.get("taskDefinition")
-        journal.deployed(deployment_id, deployment.get("updatedAt"), None, revision)
+        listed: Sequence[Mapping[str, Any]] = service.get("deployments", [])
+        own = next((item for item in listed if item.get("id") == deployment_id), {})
+        journal.deployed(deployment_id, own.get("updatedAt"), None, own.get("taskDefinition"))
         return True
 
     def _replaced_deployment(self, entry: Entry) -> str | None:

@@ -5,6 +5,7 @@ It works on a ledger's entry, so that a later process can continue.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -199,7 +200,7 @@ class Waiter:
 
     def _running_digests(self, entry: Entry, result: PollResult) -> Digests:
         """Returns the digests of the tasks, or else of the service revision, if one is readable."""
-        try:
+        with suppress(AwsFailure):  # The rollout has succeeded all the same.
             tasks = self._ecs.running_tasks(entry.cluster_arn, entry.service_arn)
             deployment = {"taskDefinition": entry.after.task_definition_arn}
             if digests := digests_of_tasks(tasks, entry.deployment_id or "", deployment):
@@ -208,8 +209,6 @@ class Waiter:
                 service_deployment = self._ecs.service_deployment(arn) or {}
                 if revision := service_deployment.get("targetServiceRevision", {}).get("arn"):
                     return digests_of_revision(self._ecs.service_revision(revision) or {})
-        except AwsFailure:
-            pass  # The rollout has succeeded all the same.
         return {}
 
 

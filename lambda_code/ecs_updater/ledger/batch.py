@@ -13,6 +13,7 @@ number of failures, in the transaction that ends the entry.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -101,8 +102,9 @@ class Batches:
         # Failures are counted also for an id that no batch has.
         if not item or "id" not in item:
             return None
-        names = [field.name for field in fields(Batch) if field.name in item]
-        return Batch(**{name: item[name] for name in names})
+        return Batch(
+            **{field.name: item[field.name] for field in fields(Batch) if field.name in item}
+        )
 
     def members(self, batch_id: str) -> list[Member]:
         """Returns the members in their order. One call for each MB."""
@@ -116,10 +118,8 @@ class Batches:
         """Stops a batch: no further update starts. One call."""
         change = "SET #stopped = if_not_exists(#stopped, :why)"
         stopping = Update(_key(batch_id), _BATCH, change, "#id = :id", {"why": why, "id": batch_id})
-        try:
+        with suppress(ConditionFailed):  # The batch has expired: no update is left to start.
             self._table.update(stopping)
-        except ConditionFailed:
-            pass  # The batch has expired: no update of it is left to start.
 
 
 def count_failure(batch_id: str, expires: int) -> Update:

@@ -10,6 +10,7 @@ every entry has its turn.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -193,10 +194,8 @@ class History:
             "#state = :ended AND #may_be_repeated = :yes AND #owner = :owner",
             {"no": False, "yes": True, "ended": State.ENDED.value, "owner": entry.owner},
         )
-        try:
+        with suppress(ConditionFailed):
             self._table.write(update, *self._failure(replace(entry, may_be_repeated=False)))
-        except ConditionFailed:
-            pass
 
     def take_over(self, entry: Entry, lease: Lease) -> Entry:
         """Makes the holder of `lease` the owner of an open entry. Returns the entry. One call.

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -125,11 +126,9 @@ def check_allowed(request: Request, images: AllowList, services: AllowList) -> N
 def _checked(setting: str, pattern: str) -> str:
     """Returns the normalised pattern. Raises ConfigurationError if it could match nothing."""
     shape, form = _SHAPES[setting]
-    try:
+    with suppress(InvalidImageError):
         if shape.fullmatch(pattern) and _BALANCED.fullmatch(pattern):
             return normalised_pattern(pattern) if setting == IMAGES else pattern
-    except InvalidImageError:
-        pass
     wrong = one_line(repr(pattern), 100)
     raise ConfigurationError(
         f"the function's {setting} has the pattern {wrong}: write patterns of "

@@ -48,8 +48,9 @@ def deployment_ids(service: Service) -> frozenset[str]:
 
 def capacity_providers(service: Service) -> list[str]:
     """Returns the names of the capacity providers. Empty: the service has a launch type."""
-    strategy = service.get("capacityProviderStrategy") or ()
-    return [item.get("capacityProvider", "") for item in strategy]
+    return [
+        item.get("capacityProvider", "") for item in service.get("capacityProviderStrategy") or ()
+    ]
 
 
 def launch_type(service: Service) -> str | None:

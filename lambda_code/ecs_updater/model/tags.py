@@ -51,8 +51,7 @@ class TagChanges:
     @cached_property
     def to_set(self) -> dict[str, str]:
         """Returns the tags to add or to change, sorted by key."""
-        changed = sorted(self.after.items() - self.before.items())
-        return dict(changed)
+        return dict(sorted(self.after.items() - self.before.items()))
 
     @cached_property
     def to_remove(self) -> list[str]:

@@ -221,11 +221,8 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     @property
     def completed(self) -> str | None:
         """The task definition of the latest complete deployment, if there is one."""
-        candidates = [self.deployment, *self.others] if self.deployment else list(self.others)
         # ECS lists the others from the latest on.
-        if self.primary in candidates:
-            candidates.remove(self.primary)
-            candidates.insert(0, self.primary)
+        candidates = (self.primary, self.deployment, *self.others)
         complete = (item.task_definition for item in candidates if item and self._is_complete(item))
         return next(complete, None)
 
