@@ -81,6 +81,7 @@ _LONGEST_FIRST = (
     "test_permissions_enforced",
     "test_account",
     "test_all_local",
+    "test_documents",
     "test_bundle",
     "test_faults",
     "test_interleavings",

@@ -12,40 +12,32 @@ import pytest
 from ecs_updater.model.event_parser import parse
 from ecs_updater.settings import Settings
 from module_docs import find_outdated
+from support.documents import DOCUMENTS, FENCE, blocks, read
 from support.make import PROJECT
 
-DOCUMENTS = sorted(
-    str(path.relative_to(PROJECT)) for path in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"))
-)
 MADE_BY_RUNS = {".tools", "build", ".hypothesis", ".pytest_cache"}
 """Directories that a fresh clone has not."""
 CONFIGURED = Settings(cluster="ECSCluster", service="ecs-dummy-service", image="busybox")
 """A function whose environment fills in what an example leaves out."""
 
-_FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _CODE_SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)")
 
 
 @pytest.fixture(name="document", params=DOCUMENTS)
 def _document(request) -> str:
-    return (PROJECT / request.param).read_text("utf-8")
-
-
-def fences(text: str) -> list[tuple[str, str]]:
-    """Language and content of the fenced blocks."""
-    return _FENCE.findall(text)
+    return read(request.param)
 
 
 def code_spans(text: str) -> list[str]:
     """What stands in single back quotes, outside the fenced blocks."""
-    return _CODE_SPAN.findall(_FENCE.sub("", text))
+    return _CODE_SPAN.findall(FENCE.sub("", text))
 
 
 def make_targets(text: str) -> Iterator[str]:
     """Every target of every ``make …`` in a code span or a block; in prose ``make`` is a verb."""
-    blocks = (block.replace("\\\n", " ") for _, block in fences(text))
-    for line in code_spans(text) + [line for block in blocks for line in block.splitlines()]:
+    fenced = (block.text.replace("\\\n", " ") for block in blocks(text))
+    for line in code_spans(text) + [line for part in fenced for line in part.splitlines()]:
         for command in re.split(r"&&|\|\||[;|]", line.partition(" #")[0]):
             words = command.split()
             while words and (
@@ -101,7 +93,7 @@ def exists(path: str) -> bool:
 
 def json_values(text: str) -> list[Any]:
     """The values of the blocks that say that they are JSON."""
-    return [json.loads(block) for language, block in fences(text) if language == "json"]
+    return [json.loads(block.text) for block in blocks(text) if block.language == "json"]
 
 
 def example_events(text: str) -> list[dict[str, Any]]:
@@ -137,7 +129,7 @@ def test_every_example_is_named_in_a_document_and_every_example_event_fits_the_s
 def test_the_readme_shows_an_event_that_needs_no_configuration():
     complete = [
         event
-        for event in example_events((PROJECT / "README.md").read_text("utf-8"))
+        for event in example_events(read("README.md"))
         if "ecs_tag" in event and "ecs_cluster_name" in event
     ]
     assert complete
@@ -151,14 +143,13 @@ def test_the_readme_shows_an_event_that_needs_no_configuration():
 
 def sentences(text: str) -> Iterator[str]:
     """The sentences of paragraphs, list items and cells of tables, without blocks of code."""
-    for block in re.split(r"\n\s*\n|\n(?=[-*|#]|\d+\. )|\|", _FENCE.sub("", text)):
+    for block in re.split(r"\n\s*\n|\n(?=[-*|#]|\d+\. )|\|", FENCE.sub("", text)):
         if not block.startswith("#"):
             yield from re.split(r"(?<=[.!?:;])\s+", " ".join(block.split()))
 
 
 def test_at_most_one_sentence_in_ten_has_more_than_25_words():
-    texts = [(PROJECT / name).read_text("utf-8") for name in DOCUMENTS]
-    lengths = [len(sentence.split()) for text in texts for sentence in sentences(text)]
+    lengths = [len(sentence.split()) for name in DOCUMENTS for sentence in sentences(read(name))]
     counted = [length for length in lengths if length > 2]
     assert sum(length > 25 for length in counted) <= len(counted) / 10
 
