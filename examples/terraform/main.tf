@@ -25,17 +25,17 @@ provider "aws" {
   }
 }
 
+# From another repository, with the path of the bundle as lambda_package:
+# source = "git::https://github.com/OWNER/ecs-updater.git//infraestructure-terraform/modules/ecs-updater?ref=v1.0.0"
 module "ecs_updater" {
-  # From another repository, with lambda_package:
-  # source = "git::https://github.com/OWNER/ecs-updater.git//infraestructure-terraform/modules/ecs-updater?ref=v1.0.0"
   source = "../../infraestructure-terraform/modules/ecs-updater"
 
   cluster_name           = "shop"
   task_definition_family = "web-*"
   passable_role_arns     = ["arn:aws:iam::123456789012:role/web-*"]
 
-  api   = {}
-  fleet = {}
+  api   = {} # Optional: the HTTP API
+  fleet = {} # Optional: the queue
 }
 
 output "function_name" { value = module.ecs_updater.lambda.function_name }

@@ -122,6 +122,8 @@ def test_every_example_is_named_in_a_document_and_every_example_event_fits_the_s
     text = "".join((PROJECT / name).read_text("utf-8") for name in DOCUMENTS)
     for path in filter(Path.is_file, PROJECT.glob("examples/*/*")):
         assert str(path.relative_to(PROJECT)) in text
+        if path.name == "main.tf":
+            assert re.findall(r"^module .*?^}", path.read_text("utf-8"), re.M | re.S)[0] in text
         if path.parent.name == "events":
             parse(json.loads(path.read_text("utf-8")), Settings(ledger_table="t"))
 
