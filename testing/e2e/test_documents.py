@@ -132,6 +132,7 @@ def run(here: Workspace, copy: Path, page: Page, output: Path) -> subprocess.Com
         "CURL_HOME": str(copy.parent),
         "PIP_CONSTRAINT": str(copy.parent / "constraints.txt"),
         "OUTPUT": str(output),
+        "TZ": "UTC",
         "PATH": f"{copy.parent}/environment/bin:{TOOLS}/aws/bin:{os.environ['PATH']}",
     }
     trap = """trap 'echo "failed: $BASH_COMMAND" >&2; tail -n 20 "$OUTPUT"/* 2>&1' ERR\n"""
