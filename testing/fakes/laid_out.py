@@ -1,6 +1,4 @@
-"""An account whose answers are laid out before they are asked for, and a clock that only sleeping
-moves.
-"""
+"""An account whose answers are laid out before they are asked for."""
 
 from typing import Any
 
@@ -9,21 +7,6 @@ from botocore.stub import Stubber
 
 ACCOUNT = "123456789012"
 OURS = [{"Key": "ecs-updater", "Value": "mine"}]
-
-
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        """The time."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Passes the time."""
-        self.now += seconds
 
 
 class Account:
@@ -54,12 +37,6 @@ class Account:
                 stubber.add_client_error(method, answer, *more)
             else:
                 stubber.add_response(method, answer, *more)
-
-    def answers(
-        self, service: str, method: str, answer: dict[str, Any], /, **expected: Any
-    ) -> None:
-        """Lays out one answer."""
-        self.lays_out((service, method, answer, expected or None))
 
     def all_were_requested(self) -> None:
         """Fails when an answer was laid out that nobody asked for."""

@@ -35,8 +35,8 @@ ANY = "*"
 _HERE = "simulated-aws"
 
 Json = dict[str, Any]
-Fault = tuple[int, str, str] | BaseException
-"""Status, code and message of a response, or what is raised instead of a response."""
+Fault = tuple[int, str, str] | Json | BaseException
+"""Status, code and message of a response, another response, or what is raised instead of one."""
 
 
 class Killed(BaseException):
@@ -58,6 +58,7 @@ class Request:
 
     operation: str
     body: Json
+    url: str
 
 
 @dataclass
@@ -138,10 +139,10 @@ class Wire:
 
     def _send(self, request: Any, **_: Any) -> AWSResponse:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
-        sent = Request(operation, json.loads(request.body))
-        return self.around(sent, lambda: self._respond(sent, request.url))
+        sent = Request(operation, json.loads(request.body), request.url)
+        return self.around(sent, lambda: self._respond(sent))
 
-    def _respond(self, sent: Request, url: str) -> AWSResponse:
+    def _respond(self, sent: Request) -> AWSResponse:
         with self.lock:
             fault, after_effect = self._fault(sent) or (None, False)
             self.requests.append(sent)
@@ -157,9 +158,11 @@ class Wire:
                 status, content = fault.status, fault.body
             elif isinstance(fault, BaseException):
                 raise fault
+            elif isinstance(fault, dict):
+                content = fault
             elif fault:
                 status, content = fault[0], {"__type": fault[1], "message": fault[2]}
-            return answer_of(url, status, content, self.now() if self.now else None)
+            return answer_of(sent.url, status, content, self.now() if self.now else None)
 
     def _fault(self, sent: Request) -> tuple[Fault | None, bool] | None:
         """The fault of a request, and whether it comes after the effect."""

@@ -48,14 +48,6 @@ def test_a_direct_call_is_refused_before_any_request_to_aws(make_world, ledger, 
         assert world.process.sent == []
 
 
-def test_a_further_container_and_the_default_image_are_refused_too(make_world):
-    world = make_world(ledger=False)
-    outcome = world.send(environment=IMAGES, ecs_container_images={"side": EVIL})
-    assert outcome.text == NOT_THE_IMAGE.replace("ecs_image_name", "ecs_container_images.side")
-    outcome = world.send(environment={**IMAGES, "IMAGE": EVIL}, ecs_image_name=None)
-    assert outcome.text == NOT_THE_IMAGE and world.process.sent == []
-
-
 def test_a_rollback_is_refused_by_its_service_and_never_by_an_image(world):
     world.send(wait_seconds=120)
     world.calls.clear()
@@ -142,11 +134,11 @@ def test_a_message_is_refused_before_its_service_is_read_and_the_ledger_has_the_
         ),
         (IMAGES, "no ALLOWED_SERVICES: this function accepts every service"),
         (SERVICES, "no ALLOWED_IMAGES: this function accepts every image"),
-        (IMAGES | SERVICES, None),
+        (IMAGES | SERVICES | {"LEDGER_TABLE": "a-ledger"}, None),
         ({"ALLOWED_IMAGES": ",", "ALLOWED_SERVICES": ","}, None),
     ],
 )
-def test_a_function_that_accepts_everything_warns_once_when_it_is_initialised(
+def test_a_function_that_accepts_everything_or_has_no_ledger_says_so_once_at_its_initialisation(
     handler, environment, warning
 ):
     shell = {name: value for name, value in os.environ.items() if not name.startswith("ALLOWED_")}
@@ -169,3 +161,6 @@ def test_a_function_that_accepts_everything_warns_once_when_it_is_initialised(
         if line["level"] == "WARNING"
     ]
     assert warnings == ([warning] if warning else [])
+    without_ledger = "no LEDGER_TABLE: this function works without lease and history"
+    works_without = handler != "sqs_worker" and "LEDGER_TABLE" not in environment
+    assert run.stdout.count(without_ledger) == works_without

@@ -41,14 +41,6 @@ def test_a_recorded_failure_event_leads_to_the_rollback_that_was_asked_for(world
     assert world.state == ({"ecs-dummy-container": "busybox"}, OLD_TAGS)
 
 
-def test_without_that_it_only_says_what_happened(world):
-    world.ecs.publish("app:2", Image.exits(code=3))
-    world.send()
-    world.pass_time(120)
-    (ended,) = world.reconcile().ended
-    assert (ended.verdict, world.ecs.operations.count("UpdateService")) == ("FAILED", 1)
-
-
 def test_an_event_of_another_service_is_none_of_this_ones_business(world):
     world.send()
     world.pass_time(60)

@@ -13,18 +13,14 @@ from ecs_updater.errors import (
     InvalidEventError,
     LeaseHeldError,
     LedgerError,
-    RolloutFailedError,
-    ServiceUpdateError,
     TaskDefinitionRefusedError,
 )
 from ecs_updater.ledger.entry import State
 from ecs_updater.ledger.lease import Leases
 from ecs_updater_cli.backends.account import new_batch
 from ecs_updater_cli.batch.state import State as RowState
-from fakes.simulated_ecs import Image
-from fakes.wire import DENIED, REFUSED
+from fakes.wire import REFUSED
 from support.fleet_run import FleetRun
-from support.rollout_world import OLD_TAGS
 
 
 def deployments(world):
@@ -60,14 +56,6 @@ def test_what_the_ledger_costs_is_counted(world, figure):
     )
 
 
-def test_a_repetition_of_what_failed_fails_with_the_same_words(world):
-    world.ecs.publish("app:2", Image.exits(code=3))
-    first = world.send(request_id="r", wait_seconds=120)
-    again = world.send(request_id="r", wait_seconds=120)
-    assert isinstance(again.error, RolloutFailedError) and str(again.error) == str(first.error)
-    assert deployments(world) == 1
-
-
 def test_a_repetition_gets_the_verdict_of_the_rollout_that_ended_meanwhile(world):
     assert world.send(request_id="r").verdict == "IN_PROGRESS"
     world.pass_time(60)
@@ -95,33 +83,6 @@ def test_what_was_refused_for_good_is_not_tried_again(world):
     assert isinstance(first.error, TaskDefinitionRefusedError)
     assert str(world.send(request_id="r").error) == str(first.error)
     assert world.ecs.operations.count("RegisterTaskDefinition") == 1
-
-
-def test_what_may_succeed_later_is_tried_again(world):
-    world.ecs.fail("UpdateService", DENIED)
-    first = world.send(request_id="r")
-    assert isinstance(first.error, ServiceUpdateError) and world.tags == OLD_TAGS
-    assert world.send(request_id="r").verdict == "IN_PROGRESS"
-    assert world.verdicts == [None, "NOT_DEPLOYED"]
-
-
-def test_an_event_without_one_is_a_new_update_each_time(world):
-    world.send()
-    world.pass_time(60)
-    assert world.send().verdict == "NO_CHANGE"
-    assert len({entry.request_id for entry in world.history}) == 2
-
-
-def test_a_service_that_another_update_holds_is_refused_and_can_be_tried_again(world):
-    holder = world.held("somebody")
-    outcome = world.send()
-    assert isinstance(outcome.error, LeaseHeldError)
-    assert "is held by another update (request_id somebody" in str(
-        outcome.error
-    ) and "try again" in str(outcome.error)
-    assert deployments(world) == 0
-    holder()
-    assert world.send().verdict == "IN_PROGRESS"
 
 
 def test_a_service_that_another_update_holds_is_waited_for_within_the_time_to_wait(world):

@@ -4,7 +4,7 @@ number.
 
 import pytest
 
-from ecs_updater.errors import ContainerNotFoundError, RollbackTargetError, RolloutFailedError
+from ecs_updater.errors import RollbackTargetError, RolloutFailedError
 from fakes.simulated_ecs import BREAKER, Image
 from support.rollout_world import OLD_TAGS, ROLLBACK
 
@@ -68,14 +68,6 @@ def test_where_nothing_is_known_to_have_worked_nothing_is_written(make_world):
     assert reason in outcome.text and len(world.ecs.writes) == writes
 
 
-def test_a_dry_run_names_the_target_and_writes_nothing(world):
-    world.update(2)
-    writes = len(world.ecs.writes)
-    body = world.send(ROLLBACK, dry_run=True).answer["body"]
-    assert body["AFTER"]["serviceImage"] == "busybox" and body["dryRun"]
-    assert len(world.ecs.writes) == writes and len(world.history) == 1
-
-
 def test_a_rollback_is_in_the_history_and_is_done_once_for_each_request_id(world):
     world.update(2)
     world.send(ROLLBACK, wait_seconds=120, request_id="r")
@@ -93,12 +85,6 @@ def test_a_rollback_to_what_no_longer_works_says_so(world):
     world.ecs.images.remove("busybox")
     outcome = world.send(ROLLBACK, wait_seconds=180)
     assert isinstance(outcome.error, RolloutFailedError) and "could not pull" in outcome.text
-
-
-def test_a_container_that_the_earlier_revision_has_not_is_refused(world):
-    world.update(2)
-    outcome = world.send(ROLLBACK, ecs_container_name="no-such-container")
-    assert isinstance(outcome.error, ContainerNotFoundError)
 
 
 def test_a_rollback_killed_before_its_tags_is_not_taken_for_ecs_own_rollback(make_world):

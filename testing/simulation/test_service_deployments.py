@@ -122,22 +122,6 @@ def test_an_event_that_changes_nothing_in_the_bake_time_is_not_a_success_yet(mak
     assert world.send(request_id="later").verdict == "NO_CHANGE"
 
 
-def test_what_an_update_of_a_rolling_service_reads_stays_the_same(world):
-    world.send()
-    assert world.ecs.operations == [
-        "DescribeServices",
-        "DescribeTaskDefinition",
-        "RegisterTaskDefinition",
-        "TagResource",
-        "UntagResource",
-        "UpdateService",
-    ]
-    world.pass_time(100)
-    before = len(world.ecs.operations)
-    world.send(request_id="again")
-    assert world.ecs.operations[before:] == ["DescribeServices", "DescribeTaskDefinition"]
-
-
 # ECS's rollback
 
 

@@ -20,7 +20,7 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.registry.client import RegistryClient
 from ecs_updater.registry.manifest import IMAGE_TYPES, INDEX_TYPES, Platform
 from ecs_updater.registry.verify import verify_all
-from fakes.wire import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED, answer_of
+from fakes.wire import ACCOUNT, DENIED, SERVER_ERROR, THROTTLED, Wire
 from support.images import verify
 
 OWNER = "999999999999"
@@ -61,44 +61,24 @@ def index(kind):
 IS_CONFIG = Response(200, {}, CONFIG)
 
 
-class FakeEcr:
-    """Repository ``team/app`` in one registry, behind botocore's ``before-send`` in every
-    region.
-    """
+class FakeEcr(Wire):
+    """Repository ``team/app`` in one registry, in every region."""
 
     def __init__(self, manifest=None, **faults):
+        super().__init__("ecr")
         self.text = json.dumps(manifest, indent=3)
         self.digest = f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
-        self.faults = {operation: list(faults_of) for operation, faults_of in faults.items()}
-        self.requests = []
         self.cached = []
+        for operation, faults_of in faults.items():
+            self.fail(operation, *faults_of)
 
-    def client(self, region):
+    def client_in(self, region):
         """A real client for ``region`` whose requests end here."""
         client = boto3.client("ecr", region_name=region, config=_CONFIG)
-        client.meta.events.register_last("before-send.ecr", self._send)
+        self.take(client)
         return client
 
-    @property
-    def operations(self):
-        """The operations as they went over the wire."""
-        return [operation for _, operation, _ in self.requests]
-
-    def _send(self, request, **_):
-        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
-        self.requests.append((request.url, operation, json.loads(request.body)))
-        status, body = 200, self._answer(operation)
-        if self.faults.get(operation):
-            fault = self.faults[operation].pop(0)
-            if isinstance(fault, Exception):
-                raise fault
-            if isinstance(fault, dict):
-                body = fault
-            else:
-                status, body = fault[0], {"__type": fault[1], "message": fault[2]}
-        return answer_of(request.url, status, body)
-
-    def _answer(self, operation):
+    def answer(self, operation, body):
         if operation == "GetDownloadUrlForLayer":
             return {"downloadUrl": URL, "layerDigest": CONFIG_DIGEST}
         if operation == "DescribePullThroughCacheRules":
@@ -117,7 +97,7 @@ class FakeEcr:
 
 def lookup(fake, answer=IS_CONFIG):
     """The real registries, with ``fake`` in place of AWS and this answer to every GET."""
-    return RegistryClient(Ecr(http_of(answer), fake.client), Oci(Http()))
+    return RegistryClient(Ecr(http_of(answer), fake.client_in), Oci(Http()))
 
 
 def http_of(answer=IS_CONFIG):
@@ -143,10 +123,10 @@ def test_an_index_is_one_call_to_the_registry_of_its_account_in_its_region(kind)
     fake = FakeEcr(index(kind))
     verified = verify(image(), ARM64, lookup(fake))
     assert (verified.digest, verified.platform_digest) == (fake.digest, "sha256:" + "2" * 64)
-    assert len(fake.requests) == 1
-    url, operation, body = fake.requests[0]
-    assert url == "https://api.ecr.us-east-2.amazonaws.com/" and operation == "BatchGetImage"
-    assert body == {
+    assert fake.operations == ["BatchGetImage"]
+    request = fake.requests[0]
+    assert request.url == "https://api.ecr.us-east-2.amazonaws.com/"
+    assert request.body == {
         "registryId": OWNER,
         "repositoryName": "team/app",
         "imageIds": [{"imageTag": "1"}],
@@ -166,16 +146,16 @@ def test_an_index_is_one_call_to_the_registry_of_its_account_in_its_region(kind)
 def test_the_digest_decides_then_the_tag_then_latest(rest, image_id):
     fake = FakeEcr(index(INDEX_TYPES[0]))
     verify(image(rest), X86_64, lookup(fake))
-    assert fake.requests[0][2]["imageIds"] == [image_id]
+    assert fake.requests[0].body["imageIds"] == [image_id]
 
 
 def test_the_processor_of_a_single_image_takes_a_second_call_and_one_download():
     fake, http = FakeEcr(SINGLE), http_of()
-    registries = RegistryClient(Ecr(http, fake.client), Oci(Http()))
+    registries = RegistryClient(Ecr(http, fake.client_in), Oci(Http()))
     verified = verify(image(), X86_64, registries)
     assert (verified.digest, verified.platforms) == (fake.digest, (X86_64,))
     assert fake.operations == ["BatchGetImage", "GetDownloadUrlForLayer"]
-    assert fake.requests[1][2] == {
+    assert fake.requests[1].body == {
         "registryId": OWNER,
         "repositoryName": "team/app",
         "layerDigest": CONFIG_DIGEST,
@@ -191,7 +171,7 @@ def test_each_region_has_its_own_client_and_each_image_is_asked_for_once():
     registries = lookup(fake)
     elsewhere = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
     verify_all([image(), image(":2"), image(host=elsewhere), image()], X86_64, registries)
-    hosts = [url for url, _, _ in fake.requests]
+    hosts = [request.url for request in fake.requests]
     assert (
         sorted(hosts)
         == ["https://api.ecr.cn-north-1.amazonaws.com.cn/"]
@@ -260,8 +240,8 @@ def test_what_a_pull_through_cache_gets_with_the_first_pull_is_a_doubt(answer, p
     with pytest.raises(ImageVerificationError, match="gets it with the first pull"):
         verify(image(rest), X86_64, lookup(fake))
     assert (
-        fake.requests[1][2]["registryId"] == OWNER
-        and fake.requests[1][0] == "https://api.ecr.us-east-2.amazonaws.com/"
+        fake.requests[1].body["registryId"] == OWNER
+        and fake.requests[1].url == "https://api.ecr.us-east-2.amazonaws.com/"
     )
     assert fake.operations == ["BatchGetImage", "DescribePullThroughCacheRules"] * 2
 
@@ -374,7 +354,7 @@ def test_an_unreadable_configuration_leaves_the_processor_in_doubt_without_its_u
 
 def test_every_request_is_counted_retries_included():
     fake = FakeEcr(SINGLE, BatchGetImage=[THROTTLED])
-    ecr = Ecr(http_of(), fake.client)
+    ecr = Ecr(http_of(), fake.client_in)
     verify(image(), X86_64, RegistryClient(ecr, Oci(Http())))
     assert ecr.calls == {"BatchGetImage": 2, "GetDownloadUrlForLayer": 1}
 

@@ -10,7 +10,7 @@ from ecs_updater.errors import (
     ServiceReadError,
     TaskDefinitionFamilyError,
 )
-from fakes.wire import CLUSTER_ARN, DENIED, SERVICE_ARN
+from fakes.wire import DENIED, SERVICE_ARN
 
 
 @pytest.fixture(name="refused")
@@ -38,16 +38,6 @@ def test_a_service_is_read_with_its_tags_and_the_revision_that_it_runs(ecs_fake,
             {"taskDefinition": ecs_fake.revisions[-1]["taskDefinitionArn"], "include": ["TAGS"]},
         ),
     ]
-
-
-@pytest.mark.parametrize(
-    "cluster, service",
-    [(CLUSTER_ARN, "ecs-dummy-service"), ("ECSCluster", SERVICE_ARN), (CLUSTER_ARN, SERVICE_ARN)],
-)
-def test_an_arn_names_the_same_service_as_its_name(ecs_fake, send, event, cluster, service):
-    body = send(ecs_fake, event(ecs_cluster_name=cluster, ecs_service_name=service))
-    assert (body["AFTER"]["clusterArn"], body["AFTER"]["serviceArn"]) == (CLUSTER_ARN, SERVICE_ARN)
-    assert ecs_fake.running_images == {"ecs-dummy-container": "busybox:1.36"}
 
 
 def test_the_base_is_the_revision_that_runs_and_not_the_newest(ecs_fake, send, event):

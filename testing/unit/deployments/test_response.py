@@ -55,12 +55,6 @@ def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, 
     }
 
 
-def test_after_is_the_state_before_the_next_update(ecs_fake, send, event):
-    after = send(ecs_fake, event())["AFTER"]
-    assert after == send(ecs_fake, event())["BEFORE"]
-    assert {tag["key"]: tag["value"] for tag in after["tags"]} == ecs_fake.service.tags
-
-
 @pytest.mark.parametrize(
     "fields, changed, verdict, reason",
     [
@@ -120,15 +114,6 @@ def test_a_dry_run_has_the_changes_of_the_update(ecs_fake, send, event):
     assert plan == done
 
 
-def test_tags_and_changes_are_sorted_by_key(ecs_fake, send, event):
-    ecs_fake.service.tags = {"c": "1", "b": "1", "aws:q": "1"}
-    body = send(ecs_fake, event(ecs_tag={"y": "1", "a": "1", "b": "2"}))
-    keys = [[tag["key"] for tag in body[side]["tags"]] for side in ("BEFORE", "AFTER")]
-    assert keys == [["aws:q", "b", "c"], ["a", "aws:q", "b", "y"]]
-    changes = [change["what"] for change in body["changes"]]
-    assert changes[1:] == [f"tag.{key}" for key in "abcy"]
-
-
 @pytest.mark.parametrize(
     "container, expected",
     [({"memory": 64}, 64), ({"memoryReservation": 64}, 512), ({}, 512)],
@@ -164,17 +149,9 @@ def test_the_response_has_the_addressed_container(send, event):
         ),
     ],
 )
-def test_times_are_iso_8601_in_utc(moment, text):
-    assert _iso(moment) == text
-
-
-def test_times_do_not_depend_on_the_machines_time_zone(ecs_fake, send, event, monkeypatch):
+def test_times_are_iso_8601_in_utc_in_every_time_zone(moment, text, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        body = send(ecs_fake, event())
+        assert _iso(moment) == text
     time.tzset()
-    assert (body["BEFORE"]["updatedOn"], body["AFTER"]["updatedOn"]) == (
-        "2027-01-15T07:00:00.000Z",
-        "2027-01-15T08:00:00.250Z",
-    )

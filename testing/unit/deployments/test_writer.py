@@ -1,7 +1,5 @@
 """The writes of a plan: the calls on the wire, their order and their content."""
 
-import json
-
 import pytest
 
 from fakes.wire import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
@@ -71,16 +69,6 @@ def test_update_service_has_only_the_change(ecs_fake, send, event, fields, conte
     assert body == {"cluster": CLUSTER_ARN, "service": SERVICE_ARN} | content
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"force_new_deployment": True}, SAME, {"ecs_image_name": "busybox"}],
-    ids=json.dumps,
-)
-def test_a_dry_run_makes_the_reads_only(ecs_fake, send, event, fields):
-    send(ecs_fake, event(**fields, dry_run=True))
-    assert ecs_fake.operations == READS
-
-
 def test_the_tags_are_added_before_any_is_removed(ecs_fake, send, event):
     send(ecs_fake, event())
     assert ecs_fake.service.tags == {"new": "value"} and not ecs_fake.service.was_without_tags
@@ -99,18 +87,3 @@ def test_reserved_tags_are_kept_and_not_counted(ecs_fake, send, event):
     assert ecs_fake.service.tags == many(25, "new") | aws
     assert ecs_fake.writes.index("TagResource") < ecs_fake.writes.index("UntagResource")
     assert not any(key.startswith("aws:") for key in sent(ecs_fake, "UntagResource")[0]["tagKeys"])
-
-
-def test_the_environment_gives_defaults_and_tags_without_a_value_stay(ecs_fake, send):
-    environment = {
-        "CLUSTER_NAME": "ECSCluster",
-        "SERVICE_NAME": "ecs-dummy-service",
-        "IMAGE": "busybox:2",
-        "CONTAINER_NAME": "",
-    }
-    body = send(ecs_fake, {}, **environment)
-    assert ecs_fake.writes == ["RegisterTaskDefinition", "UpdateService"]
-    assert ecs_fake.service.tags == OLD_TAG and ecs_fake.running_images == {
-        "ecs-dummy-container": "busybox:2"
-    }
-    assert body["BEFORE"]["tags"] == body["AFTER"]["tags"]

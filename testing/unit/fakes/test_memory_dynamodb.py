@@ -7,7 +7,6 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto.core.models import botocore_stubber
 
-from ecs_updater.aws.dynamodb import ConditionFailed, Delete, Put, Update
 from ecs_updater.ledger.queries import RECENT
 from fakes.memory_dynamodb import SCHEMA, TABLE, MemoryDynamodb
 from fakes.wire import REGION, Refusal
@@ -126,50 +125,4 @@ def test_they_agree_on_updates_that_are_killed_and_taken_up_again(both, table, i
         assert world.history[0].is_ended
         assert both.items == both.items_of_moto
     assert len(both.requested) >= 9 and "UpdateItem" in both.refused
-    assert not both.differences
-
-
-def test_they_agree_on_pages_and_transactions(both, table):
-    both.requested.clear()
-    for number in range(5):
-        table.put(
-            Put(
-                {
-                    "pk": "page",
-                    "sk": f"{number}",
-                    "number": number,
-                    "flag": True,
-                    "list": ["a", {"b": 1.5}],
-                }
-            )
-        )
-    assert [element["number"] for element in table.query("page", newest_first=True, most=3)] == [
-        4,
-        3,
-        2,
-    ]
-    assert [element["number"] for element in table.query("page", most=9)] == [0, 1, 2, 3, 4]
-    assert (
-        table.query("page", "4") and not table.query("page", "5") and table.get("page", "9") is None
-    )
-    table.update(
-        Update(
-            "page",
-            "new",
-            "SET #a = :a, #b = :a REMOVE #c, #d",
-            "attribute_not_exists(#pk)",
-            {"a": 1},
-        )
-    )
-    with pytest.raises(ConditionFailed) as refused:
-        there = Put({"pk": "page", "sk": "4"}, "attribute_not_exists(#pk)")
-        table.write(Delete("page", "3"), there, Put({"pk": "page", "sk": "6"}))
-    assert [item and item["sk"] for item in refused.value.items] == [None, "4", None]
-    table.write(
-        Delete("page", "3"),
-        Delete("page", "8"),
-        Put({"pk": "page", "sk": "4"}, "#number = :four", {"four": 4}),
-    )
-    assert [element["sk"] for element in table.query("page")] == ["0", "1", "2", "4", "new"]
-    assert both.items == both.items_of_moto
     assert not both.differences

@@ -1,10 +1,6 @@
-"""The call of a handler, the handler of the reconciler, and a function without a ledger."""
+"""The call of a handler, and the handler of the reconciler."""
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +8,6 @@ import pytest
 from ecs_updater.context import Call, Clock
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.handlers import reconcile
-
-LAMBDA_CODE = Path(reconcile.__file__).parents[2]
 
 
 def test_a_call_is_the_invocation_of_lambda_or_has_its_own_id_and_no_end():
@@ -56,15 +50,3 @@ def test_the_reconciler_logs_its_result(log, monkeypatch):
     (line,) = log()
     expected = {"action": "reconcile", "open": 2, "lambda_request_id": "r", "aws_calls": {}}
     assert expected.items() <= line.items()
-
-
-@pytest.mark.parametrize("table, lines", [("", 1), ("a-ledger", 0)])
-def test_a_function_without_a_ledger_logs_it_once_at_its_initialisation(table, lines):
-    code = "import ecs_updater.handlers.update"
-    environment = {**os.environ, "LEDGER_TABLE": table, "PYTHONPATH": str(LAMBDA_CODE)}
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert (
-        run.stdout.count("no LEDGER_TABLE: this function works without lease and history") == lines
-    )

@@ -2,15 +2,13 @@
 may.
 """
 
-from unittest.mock import MagicMock
-
 import pytest
 
-from ecs_updater.aws.dynamodb import Table
+from ecs_updater.aws.dynamodb import Put
 from ecs_updater.errors import InvalidEventError, LedgerError, Outcome, RolloutFailedError
 from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.queries import Progress
-from fakes.memory_dynamodb import TABLE
+from fakes import memory_dynamodb
 from support.ledger import succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -117,24 +115,6 @@ def test_a_repetition_is_found_in_the_place_of_what_it_repeats(table, begin, fai
     assert progress.of(["one"])["one"]["state"] == "BEGUN"
 
 
-class Busy:
-    """A client that leaves keys out ``times`` times."""
-
-    def __init__(self, times):
-        self.meta, self.times, self.key_counts = MagicMock(), times, []
-
-    def batch_get_item(self, RequestItems):  # pylint: disable=invalid-name  # Its name there.
-        """The first of the keys, until it has been busy for long enough."""
-        keys = RequestItems[TABLE]["Keys"]
-        self.key_counts.append(len(keys))
-        answered = keys[:1] if len(self.key_counts) <= self.times else keys
-        left = keys[len(answered) :]
-        return {
-            "Responses": {TABLE: answered},
-            "UnprocessedKeys": {TABLE: {"Keys": left}} if left else {},
-        }
-
-
 @pytest.fixture(name="slept")
 def _slept(monkeypatch):
     slept = []
@@ -142,14 +122,20 @@ def _slept(monkeypatch):
     return slept
 
 
-def test_what_a_busy_table_left_out_is_asked_for_again_after_a_while(slept):
-    client = Busy(2)
-    found = Table(TABLE, client).get_many([("p", "1"), ("p", "2"), ("p", "3")])
-    assert sorted(item["sk"] for item in found) == ["1", "2", "3"]
-    assert client.key_counts == [3, 2, 1] and len(slept) == 2 and slept[0] < slept[1]
+def test_what_a_busy_table_left_out_is_asked_for_again_after_a_while(
+    table, fake, slept, monkeypatch
+):
+    for number in "123":
+        table.put(Put({"pk": "p", "sk": number}))
+    monkeypatch.setattr(memory_dynamodb, "_ANSWER_LIMIT", 0)
+    found = table.get_many([("p", number) for number in "123"])
+    assert [item["sk"] for item in found] == ["1", "2", "3"]
+    assert fake.operations[3:] == ["BatchGetItem"] * 3
+    assert len(slept) == 2 and slept[0] < slept[1]
 
 
-def test_a_table_that_stays_busy_is_trouble_that_may_pass(slept):
+def test_a_table_that_stays_busy_is_trouble_that_may_pass(table, slept, monkeypatch):
+    monkeypatch.setattr(memory_dynamodb, "_ANSWER_LIMIT", -1)
     with pytest.raises(LedgerError, match="too busy") as raised:
-        Table(TABLE, Busy(99)).get_many([("p", str(number)) for number in range(20)])
+        table.get_many([("p", "1")])
     assert raised.value.outcome is Outcome.NOT_NOW and sum(slept) < 10

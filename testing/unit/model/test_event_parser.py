@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from jsonschema import Draft4Validator
 
 from ecs_updater.errors import InvalidEventError, InvalidImageError
-from ecs_updater.model.event_parser import SCHEMAS, UPDATE, parse
+from ecs_updater.model.event_parser import parse
 from ecs_updater.model.image import ImageReference
 from ecs_updater.model.request import RollbackRequest
 from ecs_updater.settings import Settings
@@ -289,13 +288,6 @@ def test_a_rollback_needs_only_cluster_and_service(sent, settings):
     assert isinstance(request, RollbackRequest) and (request.cluster, request.service) == ("c", "s")
 
 
-def test_fifty_tags_are_taken_and_51_are_not(event):
-    tags = {f"k{number}": "v" for number in range(51)}
-    assert violation_of(event(ecs_tag=tags)).endswith(" has too many properties")
-    tags.popitem()
-    assert len(parse(event(ecs_tag=tags), Settings()).tags) == 50
-
-
 @pytest.mark.parametrize(
     "cluster, service",
     [
@@ -483,9 +475,3 @@ def test_all_violations_are_listed_and_one_is_the_message(event, fields, listed)
 def test_one_hostile_event_lists_20_violations_and_says_that_there_are_more(event, tags):
     found = error_of(event(ecs_tag=tags)).violations
     assert len(found) == 21 and found[-1] == "and more"
-
-
-def test_the_schema_is_a_valid_draft_04_schema():
-    schema = SCHEMAS[UPDATE].document
-    Draft4Validator.check_schema(schema)
-    assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"

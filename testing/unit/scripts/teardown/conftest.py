@@ -2,9 +2,12 @@
 passes.
 """
 
+from types import SimpleNamespace
+
 import pytest
 
-from fakes.laid_out import ACCOUNT, Account, Clock
+from fakes.laid_out import ACCOUNT, Account
+from fakes.memory_dynamodb import Clock
 from teardown import aws
 from teardown.project import Project
 
@@ -12,7 +15,7 @@ from teardown.project import Project
 @pytest.fixture(name="clock", autouse=True)
 def _clock(monkeypatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(aws, "time", clock)
+    monkeypatch.setattr(aws, "time", SimpleNamespace(monotonic=clock, sleep=clock.sleep))
     return clock
 
 
@@ -25,5 +28,5 @@ def _account():
 
 @pytest.fixture(name="project")
 def _project(account) -> Project:
-    account.answers("sts", "get_caller_identity", {"Account": ACCOUNT})
+    account.lays_out(("sts", "get_caller_identity", {"Account": ACCOUNT}))
     return Project("mine", account)
