@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from ecs_updater.aws import dynamodb, ecr, ecs
-from ecs_updater.settings import Settings
+from ecs_updater.settings import QueueSettings, Settings
 from support.cloudformation import Stack, allows, load
 from support.make import PROJECT
 from support.permissions import actions
@@ -114,6 +114,69 @@ def called_by(gateway: ModuleType, service: str) -> set[str]:
     return {f"{service}:{name}" for name in (called | transacted) - {"TransactWriteItems"}}
 
 
+def read_by(*kinds: type[Settings | QueueSettings]) -> set[str]:
+    """Returns the names of the variables from which these settings are read."""
+    environment = Mock(**{"get.side_effect": lambda name, default=None: default})
+    for kind in kinds:
+        kind.from_environment(environment)
+    return {call.args[0] for call in environment.get.call_args_list}
+
+
+READ = read_by(Settings)
+IN_EVENTS = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
+"""A request and a message name what they are about: no default makes an empty one an update."""
+
+every_function = pytest.mark.parametrize(
+    ("name", "template", "declared"),
+    [
+        ("Function", LAMBDA, READ),
+        ("UpdateFunction", API, READ - IN_EVENTS),
+        (
+            "FleetFunction",
+            FLEET,
+            read_by(Settings, QueueSettings) - IN_EVENTS | {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"},
+        ),
+        (
+            "Completer",
+            LEDGER,
+            {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES", "OPEN_UPDATE_MAX_HOURS"},
+        ),
+    ],
+)
+
+SETTINGS: list[tuple[str, Any, str, Any]] = [
+    ("EventClusterName", "c", "cluster", "c"),
+    ("EventServiceName", "s", "service", "s"),
+    ("EventContainerName", "n", "container", "n"),
+    ("EventImage", "i", "image", "i"),
+    ("ExpectedTaskDefinitionFamily", "f", "family", "f"),
+    ("UnknownFields", "drop", "unknown_fields", "drop"),
+    ("TaskFailures", 5, "task_failures", 5),
+    ("CircuitBreaker", "enable", "circuit_breaker", "enable"),
+    ("VerifyImage", "require", "verify_image", "require"),
+    ("PinDigest", "digest", "pin_digest", "digest"),
+    (
+        "PrivateRegistries",
+        "r:5000,10.0.0.7",
+        "private_registries",
+        frozenset({"r:5000", "10.0.0.7"}),
+    ),
+    ("LedgerRetentionDays", 7, "ledger_retention_days", 7),
+    ("AllowedImages", "docker.io/*,*:1.3[67]", "allowed_images", "docker.io/*,*:1.3[67]"),
+    ("AllowedServices", "shop/*,a/b", "allowed_services", "shop/*,a/b"),
+    ("OpenUpdateMaxHours", 48, "open_update_max_hours", 48),
+]
+"""A parameter with a value, and the setting with its value, for every setting but the table."""
+
+
+def variables(name: str, template: dict[str, Any], **parameters: Any) -> dict[str, str]:
+    """Returns the environment of a function."""
+    names = {"ClusterName": "c", "FunctionName": "team", "LedgerTableName": "team-ledger"}
+    given = BESIDE_THE_FUNCTION | names | parameters
+    resources = Stack(template, given, by_name=True).resources
+    return resources[name]["Properties"]["Environment"]["Variables"]
+
+
 # The function's permissions
 
 
@@ -124,20 +187,6 @@ def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_s
     of_senders = {"dynamodb:BatchGetItem", "ecs:ListServices", "ecs:ListClusters"}
     allowed = {action for action in actions(policy(**ALL)) if action.startswith(services)}
     assert allowed == called - of_senders
-
-
-def test_beside_these_the_policy_allows_passing_roles_writing_logs_and_sending_dead_letters():
-    others = {
-        action
-        for action in actions(policy(**ALL))
-        if not action.startswith(("ecs:", "dynamodb:", "ecr:"))
-    }
-    assert others == {
-        "iam:PassRole",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "sqs:SendMessage",
-    }
 
 
 @pytest.mark.parametrize(
@@ -203,14 +252,6 @@ def test_without_passable_roles_no_role_can_be_passed():
     assert "iam:PassRole" not in actions(policy())
 
 
-def test_one_family_bounds_what_can_be_registered():
-    statements = policy(TaskDefinitionFamily="web")
-    assert allows(statements, "ecs:RegisterTaskDefinition", REVISION)
-    assert allows(statements, "ecs:TagResource", REVISION, REGISTERED)
-    assert not allows(statements, "ecs:RegisterTaskDefinition", REVISION.replace("web", "web-two"))
-    assert not allows(statements, "ecs:TagResource", REVISION.replace("web", "web-two"), REGISTERED)
-
-
 @pytest.mark.parametrize(
     "stack",
     [
@@ -265,83 +306,25 @@ def test_the_handler_is_there():
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_settings_that_the_function_reads_are_declared_and_no_others():
-    environment = Mock(**{"get.side_effect": lambda name, default=None: default})
-    Settings.from_environment(environment)
-    read = {call.args[0] for call in environment.get.call_args_list}
+@every_function
+def test_the_settings_of_a_function_are_declared_and_no_others(name, template, declared):
     by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
-    assert read and read == set(function()["Environment"]["Variables"]) - by_others
+    assert variables(name, template).keys() - by_others == declared
 
 
-def test_what_is_set_reaches_the_settings():
-    variables = function(
-        EventClusterName="c",
-        EventServiceName="s",
-        EventContainerName="n",
-        EventImage="i",
-        ExpectedTaskDefinitionFamily="f",
-        UnknownFields="drop",
-        TaskFailures=5,
-        CircuitBreaker="enable",
-        VerifyImage="require",
-        PinDigest="digest",
-        PrivateRegistries="registry.internal:5000,10.0.0.7",
-        LedgerTableName="a-ledger",
-        LedgerRetentionDays=7,
-        AllowedImages="docker.io/*,*:1",
-        AllowedServices="shop/*",
-        OpenUpdateMaxHours=48,
-    )["Environment"]["Variables"]
-    settings = Settings.from_environment(variables)
-    assert settings == Settings(
-        cluster="c",
-        service="s",
-        container="n",
-        image="i",
-        family="f",
-        unknown_fields="drop",
-        task_failures=5,
-        circuit_breaker="enable",
-        verify_image="require",
-        pin_digest="digest",
-        private_registries=frozenset({"registry.internal:5000", "10.0.0.7"}),
-        ledger_table="a-ledger",
-        ledger_retention_days=7,
-        allowed_images="docker.io/*,*:1",
-        allowed_services="shop/*",
-        open_update_max_hours=48,
+@every_function
+def test_what_is_set_reaches_the_settings_of_every_function(name, template, declared):
+    settings = [setting for setting in SETTINGS if setting[0] in template["Parameters"]]
+    given = {parameter: value for parameter, value, *_ in settings}
+    wanted = {field: value for _, _, field, value in settings}
+    assert Settings.from_environment(variables(name, template, **given)) == Settings(
+        ledger_table="team-ledger", **wanted
     )
-    unset = Settings()
-    assert all(
-        getattr(settings, field.name) != getattr(unset, field.name) for field in fields(Settings)
-    ), "a setting is not tried here"
-
-
-@pytest.mark.parametrize("template", [LAMBDA, API, FLEET], ids=["function", "API", "fleet"])
-def test_what_a_caller_may_ask_for_reaches_every_function_that_updates(template):
-    def variables(**parameters: Any) -> list[dict[str, str]]:
-        made = Stack(
-            template, {"ClusterName": "ECSCluster", **BESIDE_THE_FUNCTION, **parameters}
-        ).of_type("AWS::Lambda::Function")
-        return [
-            properties["Environment"]["Variables"]
-            for properties in made
-            if "TASK_DEF" in properties["Environment"]["Variables"]
-        ]
-
-    allowed = {
-        "AllowedImages": "registry.example.com/team/*,docker.io/library/busybox:1.3[67]",
-        "AllowedServices": "team-*/*,a/b",
-    }
-    (given,) = variables(OpenUpdateMaxHours=48, **allowed)
-    assert [given["ALLOWED_IMAGES"], given["ALLOWED_SERVICES"]] == list(allowed.values())
-    assert given["OPEN_UPDATE_MAX_HOURS"] == "48"
-    (unset,) = variables()
-    assert (unset["ALLOWED_IMAGES"], unset["ALLOWED_SERVICES"], unset["OPEN_UPDATE_MAX_HOURS"]) == (
-        "",
-        "",
-        "24",
+    assert Settings.from_environment(variables(name, template)) == Settings(
+        ledger_table="team-ledger"
     )
+    if declared == READ:
+        assert {*wanted, "ledger_table"} == {field.name for field in fields(Settings)}
 
 
 def test_one_call_at_a_time_unless_nothing_is_to_be_reserved():
@@ -444,21 +427,6 @@ def test_every_stack_that_a_script_creates_has_the_four_tags():
 
 
 @every_template
-def test_every_queue_has_a_dead_letter_queue_or_is_one(template):
-    queues = {
-        name: resource["Properties"]
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::SQS::Queue"
-    }
-    targets = re.findall(
-        r"\{'(?:deadLetterTargetArn|TargetArn)': \{'Fn::GetAtt': \['(\w+)', 'Arn']",
-        repr(template["Resources"]),
-    )
-    for name, properties in queues.items():
-        assert name in targets or "RedrivePolicy" in properties, name
-
-
-@every_template
 def test_every_finding_of_a_scanner_that_is_skipped_says_why(template):
     for name, resource in template["Resources"].items():
         for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
@@ -513,27 +481,6 @@ def given_by(*names: str) -> tuple[str, set[str]]:
 
 SAM, AWS = (("function.sh", name) for name in ("deploy-lambda-sam", "deploy-lambda-aws"))
 OF_API, OF_FLEET = ("deploy-api-aws",), ("deploy-fleet-aws",)
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("deploy-ecs-cluster",),
-        ("deploy-ecs-service",),
-        SAM,
-        AWS,
-        OF_API,
-        OF_FLEET,
-        ("api.sh", "api-key"),
-    ],
-)
-def test_every_output_that_a_script_reads_exists(names):
-    read = set(re.findall(r"\$\{output\[([A-Z]\w+)]", given_by(*names)[0]))
-    assert read
-    # Terraform's name of a key is put into CloudFormation's.
-    assert read - {"EcsUpdateApiKey"} <= set().union(
-        *(template["Outputs"] for template in TEMPLATES.values())
-    )
 
 
 @pytest.mark.parametrize(

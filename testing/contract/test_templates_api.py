@@ -11,11 +11,8 @@ import pytest
 
 from ecs_updater.api import openapi
 from ecs_updater.api.app import status_of
-from ecs_updater.ledger.queries import RECENT
-from ecs_updater.settings import Settings
-from support.cloudformation import Stack, allows, load
+from support.cloudformation import Stack, load
 from support.make import PROJECT
-from support.permissions import actions
 
 API = load(PROJECT / "infraestructure" / "04-api.yml")
 NEEDED = {
@@ -60,12 +57,6 @@ def responses(**parameters: Any) -> dict[str, dict[str, Any]]:
         response["ResponseType"]: response
         for response in stack(**parameters).of_type("AWS::ApiGateway::GatewayResponse")
     }
-
-
-def statements(role: str, **parameters: Any) -> list[dict[str, Any]]:
-    """Returns the statements of a role."""
-    (policy,) = stack(**parameters).resources[role]["Properties"]["Policies"]
-    return policy["PolicyDocument"]["Statement"]
 
 
 # Routes
@@ -185,33 +176,7 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
 # The functions
 
 
-def test_the_writing_function_is_the_updater_under_another_name():
+def test_the_writing_function_has_the_role_and_the_log_group_of_the_updater():
     properties = stack().resources["UpdateFunction"]["Properties"]
     assert properties["Role"] == NEEDED["UpdaterRoleArn"]
     assert properties["LoggingConfig"]["LogGroup"] == NEEDED["UpdaterLogGroupName"]
-    variables = properties["Environment"]["Variables"]
-    assert Settings.from_environment(variables) == Settings(ledger_table="a-ledger")
-    # A request names what it is about: no default makes of an empty body an update.
-    assert not variables.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
-
-
-def test_the_status_function_can_only_read():
-    allowed = set(actions(statements("StatusRole")))
-    reads = {
-        "ecs:ListClusters",
-        "ecs:ListServices",
-        "ecs:DescribeServices",
-        "ecs:DescribeTaskDefinition",
-    }
-    assert allowed == reads | {
-        "dynamodb:GetItem",
-        "dynamodb:Query",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-    }
-    assert allows(statements("StatusRole"), "dynamodb:Query", f"{TABLE}/index/{RECENT.name}")
-    assert not allows(
-        statements("StatusRole"), "dynamodb:GetItem", TABLE.replace("a-ledger", "another")
-    )
-    group = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x"
-    assert not allows(statements("StatusRole"), "logs:PutLogEvents", group)

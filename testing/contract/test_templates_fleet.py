@@ -6,17 +6,15 @@ tested here, as the template has them.
 
 import re
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 from ecs_updater import throttling
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
-from ecs_updater.settings import QueueSettings, Settings
+from ecs_updater.settings import QueueSettings
 from ecs_updater.worker.run import NEEDED_SECONDS
 from support.cloudformation import Stack, allows, load
 from support.make import PROJECT
-from support.permissions import actions
 
 FLEET, LAMBDA = (
     load(PROJECT / "infraestructure" / name) for name in ("05-fleet.yml", "03-lambda.yml")
@@ -108,13 +106,6 @@ def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in
     assert waiting + NEEDED_SECONDS < made("FleetFunction")["Timeout"]
 
 
-def test_the_worker_is_the_updater_under_another_name():
-    given = variables()
-    assert Settings.from_environment(given) == Settings(ledger_table="a-ledger")
-    # A message names what it is about: no default makes of an empty one an update.
-    assert not given.keys() & {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
-
-
 def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
     given = variables(EcsRates="RegisterTaskDefinition=40/2,UpdateService=80/0.5")
     address = "https://sqs.eu-west-1.amazonaws.com/111122223333/ecs-updater-fleet"
@@ -125,17 +116,6 @@ def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
     settings = QueueSettings.from_environment(given)
     assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", given["ECS_RATES"], 20)
     assert throttling.parse_rates(settings.ecs_rates)[throttling.UPDATE] == throttling.Rate(80, 0.5)
-
-
-def test_the_settings_that_the_worker_reads_are_declared_and_no_others():
-    environment = Mock(**{"get.side_effect": lambda name, default=None: default})
-    Settings.from_environment(environment)
-    QueueSettings.from_environment(environment)
-    read = {call.args[0] for call in environment.get.call_args_list}
-    by_the_handler = {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"}
-    left_to_messages = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
-    by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
-    assert (read | by_the_handler) - left_to_messages == variables().keys() - by_others
 
 
 @pytest.mark.parametrize(
@@ -155,15 +135,6 @@ def test_a_rate_with_which_no_message_could_be_worked_off_is_refused(text):
         throttling.parse_rates(text)
 
 
-def test_what_both_functions_are_asked_is_asked_in_the_same_words():
-    same = FLEET["Parameters"].keys() & LAMBDA["Parameters"].keys() - {"LedgerTableName"}
-    assert len(same) > 15
-    for name in same:
-        assert FLEET["Parameters"][name] == LAMBDA["Parameters"][name], name
-    # The worker cannot do without: nobody would end what it begins.
-    assert "Default" not in FLEET["Parameters"]["LedgerTableName"]
-
-
 # What the worker may, and what a sender
 
 
@@ -178,11 +149,6 @@ def test_the_worker_has_the_role_and_the_log_group_of_the_function():
 
 def test_the_role_may_work_off_the_queue_beside_what_the_function_may():
     assert made("FleetWorkerPolicy")["Roles"] == ["ecs-updater-eu-west-1"]
-    statements = {
-        statement["Sid"]: statement["Resource"]
-        for statement in made("FleetWorkerPolicy")["PolicyDocument"]["Statement"]
-    }
-    assert statements == {"WorkOffMessages": QUEUE, "SendDeadLetters": DEAD_LETTER_QUEUE}
     # Lambda refuses an event source mapping if the role may not receive from the queue.
     assert FLEET["Resources"]["FleetMapping"]["DependsOn"] == "FleetWorkerPolicy"
 
@@ -246,12 +212,3 @@ def test_a_sender_may(action, resource, context):
 )
 def test_a_sender_may_not(action, resource, context):
     assert not allows(SENDER, action, resource, context)
-
-
-def test_a_sender_may_pass_no_role_and_change_no_service():
-    allowed = actions(SENDER)
-    assert not [action for action in allowed if action.startswith(("iam:", "lambda:"))]
-    assert {action for action in allowed if action.startswith("ecs:")} == {
-        "ecs:DescribeServices",
-        "ecs:DescribeTaskDefinition",
-    }
