@@ -6,9 +6,10 @@ Usage: emulator.py up|down|status
 already. `down` stops it and removes its files, and does nothing if none runs. `status` exits with 0
 if the emulator of this directory answers.
 
-Settings come from the environment: EMULATOR_HOST, EMULATOR_PORT, EMULATOR_AUTH, AWS_DEFAULT_REGION,
-BUILD_DIR and TOOLS_DIR. With EMULATOR_AUTH=true the emulator checks signatures and IAM policies.
-The dummy credentials are then the account's root user.
+Settings come from the environment: EMULATOR_HOST, EMULATOR_PORT, EMULATOR_AUTH, RECONCILE_SECONDS,
+AWS_DEFAULT_REGION, BUILD_DIR and TOOLS_DIR. With EMULATOR_AUTH=true the emulator checks signatures
+and IAM policies. The dummy credentials are then the account's root user. With RECONCILE_SECONDS
+above 0 a second process invokes the reconcilers, because the emulator sends no events of ECS.
 
 MiniStack passes its environment to the functions that it runs. Therefore it gets few variables and
 a separate home directory. Its health page returns MINISTACK_EDITION. This script puts a mark, the
@@ -17,6 +18,7 @@ programs on the port, even if its files are missing.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -38,11 +40,15 @@ MARK = "ecs-updater"
 HOST = os.environ.get("EMULATOR_HOST", "127.0.0.1")
 PORT = int(os.environ.get("EMULATOR_PORT", "4566"))
 AUTH = os.environ.get("EMULATOR_AUTH", "")
+RECONCILE_SECONDS = os.environ.get("RECONCILE_SECONDS", "0")
 REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-west-1")
 DIRECTORY = Path(os.environ.get("BUILD_DIR", "build")).resolve() / "emulator"
 TOOL = Path(os.environ.get("TOOLS_DIR", ".tools")).resolve() / "emulator"
+MEMORY = Path("/dev/shm") / f"{MARK}-{hashlib.sha256(bytes(DIRECTORY)).hexdigest()[:16]}"
+MEMORY_BYTES = 1 << 30
 PID_FILE = DIRECTORY / "pid"
 LOG_FILE = DIRECTORY / "log"
+RECONCILER = Path(__file__).with_name("emulator_reconciler.py").resolve()
 
 # Without a proxy, because the emulator is on this machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -97,12 +103,31 @@ def read_pid() -> int | None:
     return pid if is_emulator(pid) else None
 
 
-def build_environment(pid: int) -> dict[str, str]:
+def make_temporary_directory() -> Path:
+    """Makes the directory for temporary files, in memory if programs may run there.
+
+    The emulator unpacks the function for each process. On a disk that takes longer than a call.
+    """
+    try:
+        memory = os.statvfs(MEMORY.parent)
+        is_usable = not memory.f_flag & os.ST_NOEXEC and not DIRECTORY.is_relative_to(MEMORY.parent)
+        if is_usable and memory.f_bavail * memory.f_frsize >= MEMORY_BYTES:
+            shutil.rmtree(MEMORY, ignore_errors=True)
+            MEMORY.mkdir(mode=0o700)
+            return MEMORY
+    except OSError:
+        pass  # There is no such file system, or the directory belongs to another user.
+    temporary = DIRECTORY / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return temporary
+
+
+def build_environment(pid: int, temporary: Path) -> dict[str, str]:
     """Returns the environment of the emulator and of the functions that it runs."""
     return {
         "PATH": f"{TOOL}/bin:/usr/bin:/bin",
         "HOME": str(DIRECTORY / "home"),
-        "TMPDIR": str(DIRECTORY / "tmp"),
+        "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(PORT),
@@ -120,8 +145,8 @@ def start() -> int:
 
     It gets a separate session, so that it and its workers can be stopped as one process group.
     """
-    for name in ("home", "tmp"):
-        (DIRECTORY / name).mkdir(parents=True, exist_ok=True)
+    (DIRECTORY / "home").mkdir(parents=True, exist_ok=True)
+    temporary = make_temporary_directory()
     sys.stderr.flush()
     pid = os.fork()
     if pid:
@@ -135,8 +160,12 @@ def start() -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.closerange(3, 256)
+        environment = build_environment(os.getpid(), temporary)
+        command = ["-m", "ministack"]
+        if float(RECONCILE_SECONDS) > 0 and os.fork() == 0:
+            command = [str(RECONCILER), RECONCILE_SECONDS]
         python = str(TOOL / "bin" / "python3")
-        os.execve(python, [python, "-m", "ministack"], build_environment(os.getpid()))
+        os.execve(python, [python, *command], environment)
     finally:
         os._exit(127)
 
@@ -250,7 +279,8 @@ def down() -> None:
     if pid:
         say(f"stopping the emulator on {HOST}:{PORT} (process {pid})")
         stop(pid)
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    for directory in (DIRECTORY, MEMORY):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def main() -> None:

@@ -15,12 +15,8 @@ from pathlib import Path
 
 from support.make import PROJECT, TOOLS
 from support.proxy import QuotaProxy
-from support.waking import waking
 
-from .testbed import CLUSTER, RECONCILER, Testbed
-
-_RECONCILE_SECONDS = 5.0
-"""Interval between invocations of the reconciler. In an account ECS's events invoke it."""
+from .testbed import CLUSTER, Testbed
 
 _TIMEOUT_SECONDS = 3600
 
@@ -36,10 +32,7 @@ def run_ecs_updater(
         "defaults": {"ecs_cluster_name": CLUSTER, "ecs_tag": {"team": "a"}},
         "deployments": entries,
     }
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        waking(testbed.client("lambda"), RECONCILER, _RECONCILE_SECONDS),
-    ):
+    with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "deployments.json"
         file.write_text(json.dumps(document), "utf-8")
         python = TOOLS / "cli" / "bin" / "python3"

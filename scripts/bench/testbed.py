@@ -18,6 +18,8 @@ CLUSTER = "ECSCluster"
 REPOSITORY = "registry.example.com/app"
 WORKER = "ecs-updater-fleet"
 RECONCILER = "ecs-updater-completer"
+_RECONCILE_SECONDS = "5"
+"""Interval between invocations of the reconciler. In an account ECS's events invoke it."""
 _STEPS = (
     "build-lambda-package",
     "emulator-up",
@@ -109,7 +111,7 @@ class Testbed:
 @contextmanager
 def create_testbed(directory: Path, size: int) -> Iterator[Testbed]:
     """Creates a testbed in `directory` and removes it at the end."""
-    workspace = Workspace(directory, SAM_MODE="emulator")
+    workspace = Workspace(directory, SAM_MODE="emulator", RECONCILE_SECONDS=_RECONCILE_SECONDS)
     try:
         workspace.make(*_STEPS).succeeded()
         yield Testbed(workspace, size)

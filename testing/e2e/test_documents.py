@@ -12,7 +12,6 @@ import pytest
 
 from support.documents import ALL, blocks, read
 from support.make import PROJECT, TOOLS, Workspace
-from support.waking import waking
 
 PROGRAMS = ("bash", "make", "curl", "git", "jq")
 pytestmark = pytest.mark.skipif(
@@ -117,8 +116,7 @@ def _here(workspace, package, tmp_path_factory) -> Iterator[tuple[Workspace, Pat
     for name in ("web", "api"):
         ecs.register_task_definition(family=name, containerDefinitions=[container | {"name": name}])
         ecs.create_service(cluster="shop", serviceName=name, taskDefinition=name, desiredCount=1)
-    with waking(here.client("lambda"), "ecs-updater-completer", 2):
-        yield here, copy
+    yield here, copy
     here.clean()
 
 

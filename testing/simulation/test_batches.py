@@ -29,8 +29,8 @@ from fakes.memory_dynamodb import TABLE
 from fakes.queue import FifoQueue
 from fakes.scripted_batch import shop
 from fakes.simulated_ecs import Image
+from support.repeating import repeating
 from support.rollout_world import EVENT
-from support.waking import repeating
 
 PREFIX = "arn:aws:ecs:eu-west-1:123456789012:"
 GONE = {**EVENT, "ecs_service_name": "gone"}

@@ -71,10 +71,9 @@ class Api:
     def post(
         self, route: str, value: Any, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
-        """Posts a value as JSON."""
-        return self.call(
-            "POST", route, json.dumps(value).encode(), {"Content-Type": JSON, **(headers or {})}
-        )
+        """Posts a value as JSON, again while another update holds the service."""
+        body, headers = json.dumps(value).encode(), {"Content-Type": JSON, **(headers or {})}
+        return self.call("POST", route, body, headers, repeat=HELD)
 
     def wait(self) -> "Api":
         """Waits until the API lets its key in: a key and a stage that were made just now are not

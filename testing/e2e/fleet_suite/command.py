@@ -9,7 +9,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[3]
 SECONDS = 900
-"""The reconciler runs once a minute, and the emulator restarts its functions now and then."""
+"""In an account the reconciler may run only every five minutes."""
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,10 @@ from e2e.event_suite.service import Service
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.ledger.queries import Progress
 from support.make import until
-from support.waking import waking
 from teardown.workload import services_of_the_suite
 
 PATIENCE = 600.0
 """Seconds until a message is worked off, a function that has to be started first included."""
-WAKES = 3.0
-"""Seconds between two runs of the reconciler on the emulator."""
 
 Send = Callable[[Mapping[str, Any]], str]
 
@@ -87,17 +84,6 @@ def _make(ecs: Any, cluster: str, like: str, names: list[str]) -> None:
                 launchType=model["launchType"],
                 networkConfiguration=model["networkConfiguration"],
             )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _reconciler() -> Iterator[None]:
-    """Invokes the reconciler on an emulator, which sends no events of ECS."""
-    if "AWS_ENDPOINT_URL" not in os.environ:
-        yield
-        return
-    root = boto3.client("lambda", aws_access_key_id="test", aws_secret_access_key="test")
-    with waking(root, f"{os.environ['LAMBDA_FUNCTION_NAME']}-completer", WAKES):
-        yield
 
 
 @pytest.fixture(scope="session", name="send")
