@@ -6,6 +6,7 @@ everything is as expected, with 1 when something differs, with 2 when the call m
 """
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -15,16 +16,17 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .cases import CannotRun, load
-from .invokers import InvocationFailed, Invoker, aws_cli, http_api, sam
+from .invokers import InvocationFailed, Invoker
 from .payload import check
 from .run import OK, run_case, table
 from .service import Service
 
+# Modules and functions. Only the one that is used is imported: each runs in another environment.
 INVOKERS = {
-    "aws-cli": aws_cli.invoker,
-    "http": http_api.invoker,
-    "sam-local": sam.local_invoker,
-    "sam-remote": sam.remote_invoker,
+    "aws-cli": ("aws_cli", "invoker"),
+    "http": ("http_api", "invoker"),
+    "sam-local": ("sam", "local_invoker"),
+    "sam-remote": ("sam", "remote_invoker"),
 }
 
 
@@ -42,7 +44,9 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     try:
-        invoke = INVOKERS[arguments.via](os.environ)
+        module, function = INVOKERS[arguments.via]
+        invokers = importlib.import_module(f".invokers.{module}", __package__)
+        invoke = getattr(invokers, function)(os.environ)
         if arguments.event:
             return run_event(invoke, arguments.event)
         status, report = run_all(invoke, Path(os.environ["BUILD_DIR"], "events"))

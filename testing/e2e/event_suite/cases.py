@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .comparison import in_words
+
 EVENTS_DIR = Path(__file__).parents[2] / "events"
 _PREFIX = "lambda-ecs-updater.testevent-"
 _PATTERN = "re:"
@@ -61,10 +63,7 @@ class Expected:
     error_message: str | None = None
 
     def __str__(self) -> str:
-        return (
-            self.error_type
-            or f"{self.answer['statusCode']} {self.answer['body']['deployment']['verdict']}"
-        )
+        return in_words(self.answer, self.error_message)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an answer has that it should not, and the other way round."""
+"""What an answer has that it should not, and the other way round; the words for an answer."""
 
 import re
 from collections.abc import Iterator
@@ -26,3 +26,16 @@ def differences(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
             yield f"{path} is {actual!r}, not like {expected.pattern}"
     elif type(expected) is not type(actual) or expected != actual:
         yield f"{path} is {actual!r}, not {expected!r}"
+
+
+def in_words(answer: Any, error_message: Any) -> str:
+    """An answer by its status and verdict, an error by the stage that refused the event. A message
+    may be a regular expression.
+    """
+    if error_message is not None:
+        text = getattr(error_message, "pattern", error_message).replace("\\", "")
+        return f"refused: {text.removeprefix('[ERROR][').partition(']')[0]}"[:60]
+    try:
+        return f"{answer['statusCode']} {answer['body']['deployment']['verdict']}"
+    except (KeyError, TypeError):
+        return f"{answer!r}"[:60]

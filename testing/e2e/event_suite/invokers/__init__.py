@@ -9,6 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..comparison import in_words
+
+# API Gateway refuses a body that does not fit the schema before the function sees it, and names no
+# violation. Its documented answer is compared instead:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
+VIOLATION = "the violation that the gateway has found"
+STAGE = "[ERROR][json_validation] wrong input event format: "
+MESSAGE = f"{STAGE}the body is not what the schema in /openapi.json says"
+
 
 class InvocationFailed(Exception):
     """The function was not reached, or did not answer; the text says why in one line."""
@@ -25,15 +34,7 @@ class Invocation:
     """What this way of invoking does not show (``errorType``): it is skipped, and said so."""
 
     def __str__(self) -> str:
-        if self.error_message is not None and "errorType" in self.cannot_show:
-            stage = self.error_message.removeprefix("[ERROR][").partition("]")[0]
-            return f"error in {stage}"[:60]
-        if self.error_message is not None:
-            return self.error_type or "an error"
-        try:
-            return f"{self.answer['statusCode']} {self.answer['body']['deployment']['verdict']}"
-        except (KeyError, TypeError):
-            return f"{self.answer!r}"[:60]
+        return in_words(self.answer, self.error_message)
 
 
 Invoker = Callable[[Path], Invocation]

@@ -10,14 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException, Response
 
 from ..api import HELD, JSON, from_environment
-from . import Invocation, InvocationFailed, Invoker
-
-# API Gateway refuses a body that does not fit the schema before the function sees it, and names no
-# violation. Its documented answer is compared instead:
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
-VIOLATION = "the violation that the gateway has found"
-STAGE = "[ERROR][json_validation] wrong input event format: "
-MESSAGE = f"{STAGE}the body is not what the schema in /openapi.json says"
+from . import MESSAGE, VIOLATION, Invocation, InvocationFailed, Invoker
 
 
 def invoker(environment: Mapping[str, str]) -> Invoker:

@@ -20,6 +20,7 @@ _PASSED_ON = (
     "LANG",
     "BUILD_DIR",
     "TOOLS_DIR",
+    "PIPELINE_SAM",
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
     "AWS_ENDPOINT_URL",
