@@ -53,6 +53,8 @@ ACCOUNT              :=
 # File for deploy-fleet, and options of `ecs-updater deploy`, such as OPTIONS='-i --waves'
 FILE                 := deployments.json
 OPTIONS              :=
+# 1: the pipelines print all output of their steps
+VERBOSE              :=
 # Number of services that bench-fleet measures
 SERVICES             := 100
 
@@ -64,6 +66,8 @@ BASE_IMAGE           := python:3.13-slim
 SAM_MODE             := $(if $(filter all-aws all-aws-tf,$(MAKECMDGOALS)),emulator,auto)
 # true: the emulator enforces IAM policies
 EMULATOR_AUTH        :=
+# Seconds between two runs of the reconciler on the emulator. 0: only its schedule, as on AWS
+RECONCILE_SECONDS    := $(if $(filter all-local,$(MAKECMDGOALS)),0,3)
 # 127.0.0.1 or, if the function runs in a container, this machine's address in Docker's network
 EMULATOR_HOST        :=
 EMULATOR_PORT        := 4566
@@ -92,10 +96,13 @@ export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME T
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
 export ALLOWED_IMAGES ALLOWED_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
-export TARGET YES ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT LAMBDA_ENDPOINT_URL
+export TARGET YES VERBOSE ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT RECONCILE_SECONDS LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES IMAGE_NAME BASE_IMAGE
-# Where TARGET was set: `clean` removes nothing from an account unless TARGET was given.
+# Where TARGET was set: without it `clean` removes nothing from an account, and beside a running emulator nothing is changed.
 export TARGET_ORIGIN := $(origin TARGET)
+# The goals and settings of this call, for commands that scripts print
+export GOALS         := $(MAKECMDGOALS)
+export SETTINGS      := $(filter-out TARGET=%,$(MAKEOVERRIDES))
 
 EMULATOR    := $(if $(filter local,$(TARGET)),emulator-up)
 CLUSTER_AWS := deploy-ecs-cluster deploy-ecs-service

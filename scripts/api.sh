@@ -20,3 +20,15 @@ read_api() {
     [ -n "${output[$name]:-}" ] || fail "there is no API of $LAMBDA_FUNCTION_NAME: $(hint "$how")"
   done
 }
+
+# print_api: prints the URL of the API, and a command that calls it.
+print_api() {
+  local settings=${SETTINGS:+$SETTINGS }
+  [ "$TARGET" = aws ] || settings+=TARGET=local
+  read_api
+  say "the API is at ${output[ApiInvokeUrl]}"
+  case $API_AUTH in
+    key) say "next: curl \"${output[ApiInvokeUrl]}/list?images=1\" -H \"x-api-key: \$(make -s api-key $settings)\"" ;;
+    iam) say "next: make run-api-test $settings (a request needs an AWS signature beside the key)" ;;
+  esac
+}

@@ -30,6 +30,7 @@ stay_local() {
   export NO_PROXY=$EMULATOR_HOST no_proxy=$EMULATOR_HOST
 }
 
+[ "${0##*/}" = deployer-policy ] || need_target
 case $TARGET in
   local) stay_local ;;
   # Some tools prefer AWS_REGION, so both have the setting's region.
@@ -126,11 +127,14 @@ account_log_role() {
   esac
 }
 
-# owners KIND NAME ...: prints owner, kind and name of each resource. The owner, by its tag, is ours, others or none.
-owners() {
-  tool aws # The SDK, whichever aws cli is used.
-  "$TOOLS_DIR/aws/bin/python3" "$PROJECT_DIR/scripts/teardown" owner "$STACK_NAME" "$@"
+# teardown ARGUMENT ...: runs scripts/teardown with the SDK in the environment of the aws cli, whichever aws cli is used.
+teardown() {
+  tool aws
+  if [ -n "${PIPELINE_TEARDOWN:-}" ]; then "$PIPELINE_TEARDOWN" "$@"; else "$TOOLS_DIR/aws/bin/python3" "$PROJECT_DIR/scripts/teardown" "$@"; fi
 }
+
+# owners KIND NAME ...: prints owner, kind and name of each resource. The owner, by its tag, is ours, others or none.
+owners() { teardown owner "$STACK_NAME" "$@"; }
 
 # refuse_others SETTING KIND NAME ...: fails if one of these resources belongs to another deployment.
 refuse_others() {

@@ -29,8 +29,8 @@ fail() {
 # need PROGRAM HOW: fails with installation advice if a program is missing.
 need() { command -v "$1" >/dev/null || fail "$1 is not installed: $2"; }
 
-# tool NAME: installs the locked environment NAME if it is missing or out of date.
-tool() { "$PROJECT_DIR/scripts/install-tool" "$1"; }
+# tool NAME ...: installs locked environments that are missing or out of date. A pipeline has checked PIPELINE_TOOLS.
+tool() { [ $# = 1 ] && [[ " ${PIPELINE_TOOLS:-} " = *" $1 "* ]] || "$PROJECT_DIR/scripts/install-tool" "$@"; }
 
 # settings NAME ...: fails if a setting is missing.
 settings() {
@@ -40,11 +40,22 @@ settings() {
   done
 }
 
+# need_target: fails if this directory's emulator runs and the caller has not chosen a target, so that nobody changes an account by
+# mistake. Prints the command with each target.
+need_target() {
+  [ "$TARGET" = aws ] && [ "${TARGET_ORIGIN:-file}" = file ] && [ -z "${CONFIRMED_ACCOUNT:-}" ] &&
+    kill -0 "$(cat "$BUILD_DIR/emulator/pid" 2>/dev/null)" 2>/dev/null || return 0
+  fail "the emulator of this directory runs, so choose the target. Nothing was changed:
+  make ${GOALS:-…}${SETTINGS:+ $SETTINGS} TARGET=local  # the emulator
+  make ${GOALS:-…}${SETTINGS:+ $SETTINGS} TARGET=aws    # the account of the aws cli"
+}
+
 [ $((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1])) -ge 404 ] || fail "this is bash $BASH_VERSION: 4.4 or newer is needed (macOS: brew install bash)"
 
 # Checked here, because a later program would report a wrong value in its own words.
 [[ ${EMULATOR_PORT-4566} =~ ^[1-9][0-9]{0,4}$ && ${EMULATOR_PORT-4566} -le 65535 ]] ||
   fail "EMULATOR_PORT=$EMULATOR_PORT is not a valid port: use a number from 1 to 65535"
+[[ ${RECONCILE_SECONDS-0} =~ ^[0-9]+$ ]] || fail "RECONCILE_SECONDS=$RECONCILE_SECONDS is not valid: use a number of seconds, or 0"
 [[ ${API_AUTH-key} =~ ^(key|iam)$ ]] || fail "API_AUTH=$API_AUTH is not valid: use key or iam"
 
 # check_length NAME PATTERN MOST LEFT WORDS: fails if a setting does not match, or has more than MOST or LEFT characters. LEFT is the

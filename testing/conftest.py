@@ -163,15 +163,15 @@ def _package(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session", name="aws_cli")
 def _aws_cli(tmp_path_factory) -> Iterator[str]:
     """The aws cli of this project, quicker to start."""
-    from support.forked_aws import forked_aws  # pylint: disable=import-outside-toplevel
     from support.make import PROJECT, TOOLS  # pylint: disable=import-outside-toplevel
+    from support.tool_server import serving_aws  # pylint: disable=import-outside-toplevel
 
     subprocess.run(
         [PROJECT / "scripts" / "install-tool", "aws"],
         check=True,
         env={**os.environ, "TOOLS_DIR": str(TOOLS)},
     )
-    with forked_aws(tmp_path_factory.mktemp("aws")) as program:
+    with serving_aws(tmp_path_factory.mktemp("aws")) as program:
         yield program
 
 

@@ -23,14 +23,8 @@ from support.shell import CANARY, ENDPOINTS, HOSTILE, PROXIES, Elsewhere, anothe
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-STAGES = [
-    "json_validation",
-    "json_validation",
-    "ecs_service_read",
-    "ecs_service_read",
-    "ecs_service_update",
-]
-
+STEP = "deploy-ecs-cluster"
+ALL_OK = "8 of 8 events as expected: 3 changed the service, 5 were refused and changed nothing\n"
 OTHERS = {
     "CLUSTER_NAME": "another-cluster",
     "SERVICE_NAME": "another-service",
@@ -81,7 +75,7 @@ def _whole_runs(  # pylint: disable=unused-argument  # The last one only locks.
     that cannot succeed.
     """
     workspaces = {
-        "emulator": workspace_with_package("emulator", **OTHERS),
+        "emulator": workspace_with_package("emulator", VERBOSE="1", **OTHERS),
         "mismatch": workspace_with_package("mismatch", CONTAINER_IMAGE=":1.36"),
     }
     # The bundle is there already, since a proxy is where the packages in it would have to come
@@ -102,9 +96,7 @@ def _whole_runs(  # pylint: disable=unused-argument  # The last one only locks.
         )
     listened = {}
     for name, run in runs.items():
-        until(
-            lambda run=run: "deploying stack" in run.output() or run.has_ended(), f"{name} deploys"
-        )
+        until(lambda run=run: STEP in run.output() or run.has_ended(), f"{name} deploys")
         listened[name] = workspaces[name].listening()
     results = {name: run.result() for name, run in runs.items()}
     docker_left = set() if why_no_docker else in_docker() - before
@@ -118,12 +110,16 @@ def test_all_local_on_the_emulator_has_all_eight_events_as_expected(whole_runs):
     run = whole_runs["emulator"]
 
     assert run.result.status == 0, run.result.output
-    assert [row[:2] for row in run.rows()] == [list(row) for row in OUTCOMES.items()]
-    assert [actual for _, _, actual, *_ in run.rows()] == ["200 IN_PROGRESS"] * 3 + [
-        f"error in {stage}" for stage in STAGES
-    ]
+    assert [row[:3] for row in run.rows()] == [[*row, row[1]] for row in OUTCOMES.items()]
     assert [verdict for *_, verdict in run.rows()] == ["ok"] * 8
-    assert "skipped, since this way of invoking does not show it: errorType" in run.result.output
+    image = OTHERS["CONTAINER_IMAGE"]
+    assert [row[3] for row in run.rows()] == [
+        f"{image} → busybox:1.36, tags +1 -1",
+        f"{image} → busybox:1.36, tags +4 -1",
+        f"busybox:1.36 → {image}, tags +1 -1",
+        *["unchanged"] * 5,
+    ]
+    assert ALL_OK in run.result.output and "does not report it: errorType" in run.result.output
     assert "SAM mode emulator: as SAM_MODE says" in run.result.output
 
 
@@ -136,7 +132,8 @@ def test_every_setting_can_be_overridden(whole_runs):
     ) in output
     assert "creating service another-service with tag another tag=another value" in output
     assert "creating bucket another-stack-artifacts-000000000000-us-west-2" in output
-    assert [line for line in output.splitlines() if line.startswith("• removing")] == [
+    *_, removal = output.partition("• removing everything\n")
+    assert [line for line in removal.splitlines() if line.startswith("• removing")] == [
         "• removing service another-service",
         "• removing 5 revisions of task definition another-task",
         "• removing stack another-stack-lambda",
@@ -161,6 +158,8 @@ def test_a_mismatch_fails_the_run_and_is_named(whole_runs):
         "SAME_INITIAL_VALUES"
     ]
     assert "service.image is 'busybox:1.36', not ':1.36'" in run.result.output
+    assert "7 of 8 events as expected. FAILED: SAME_INITIAL_VALUES" in run.result.output
+    assert "deploying stack" not in run.result.output, "only the failed step shows its output"
     assert "✗ run-lambda-test-sam failed, see above" in run.result.output
 
 
@@ -171,7 +170,8 @@ def test_all_local_in_docker_has_all_eight_events_and_their_error_types_as_expec
     assert run.result.status == 0, run.result.output
     assert {event: actual for event, _, actual, *_ in run.rows()} == OUTCOMES
     assert [verdict for *_, verdict in run.rows()] == ["ok"] * 8
-    assert "skipped" not in run.result.output
+    assert ALL_OK in run.result.output and "not compared" not in run.result.output
+    assert len(run.result.output.splitlines()) < 30
 
 
 @pytest.mark.parametrize("name", ["emulator", "mismatch", "docker"])
@@ -210,21 +210,21 @@ def _interruptible() -> Iterator[None]:
 def test_an_interrupted_run_removes_everything(sign, workspace_with_package):
     workspace = workspace_with_package(sign.name)
     run = workspace.start("all-local")
-    run.wait_for_output("deploying stack")
+    run.wait_for_output(STEP)
     run.send(sign)
-    run.wait_for_output("removing everything")
+    run.wait_for_output("deploy-ecs-cluster interrupted: removing everything")
     run.send(sign)  # An impatient second time.
 
-    assert run.result().status != 0
+    assert run.result().status == -sign, "a shell shows 128 and the number of the signal"
     until(lambda: not workspace.left(), f"nothing is left, but {workspace.left()}", pause=0.2)
-    assert "✗ deploy-ecs-cluster failed, see above" in run.output()
-    assert "Traceback" not in run.output()
+    assert "• interrupted, everything removed" in run.output()
+    assert "failed" not in run.output() and "Traceback" not in run.output()
 
 
 def test_after_a_kill_clean_removes_everything_and_the_next_run_can_start(workspace_with_package):
     workspace = workspace_with_package("SIGKILL")
     run = workspace.start("all-local")
-    run.wait_for_output("deploying stack")
+    run.wait_for_output(STEP)
     run.send(signal.SIGKILL)
     run.result()
 

@@ -118,7 +118,7 @@ def broken_runs(
     `make clean` then.
     """
     account = Account(workspace(f"account-of-{pipeline}"))
-    here = workspace(f"{pipeline}-killed", **ON_ACCOUNT)
+    here = workspace(f"{pipeline}-killed", VERBOSE="1", **ON_ACCOUNT)
     before = account.inventory()
     found = {}
     for point in points:

@@ -3,16 +3,18 @@ programs that are missing.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from support.docker import base_image, docker, in_docker
 from support.inventory import inventory
-from support.make import Workspace, is_free
+from support.make import PROJECT, TOOLS, Workspace, is_free
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -52,21 +54,44 @@ def test_a_pipeline_leaves_an_emulator_that_ran_before_running_and_as_it_was(emu
     assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
 
 
-def test_the_settings_for_a_shell_lead_only_to_the_emulator(emulator):
+def test_the_settings_for_a_shell_lead_both_programs_only_to_the_emulator(emulator):
+    emulator.client("ecs").create_cluster(clusterName="of-the-emulator")
     settings = emulator.make("emulator-env").succeeded().output
     shell = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "secret", "PATH": os.defpath}
-    script = f"{settings}\nenv"
-    environment = subprocess.check_output(["bash", "-c", script], text=True, env=shell)
-    assert sorted(
-        line for line in environment.splitlines() if "AWS" in line or "PROXY" in line
-    ) == [
+    shell |= {"AWS_ENDPOINT_URL_ECS": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}
+    aws = f"{TOOLS}/aws/bin/aws ecs list-clusters --output text"
+    command = f"PYTHONPATH={PROJECT}/lambda_code {sys.executable} -m ecs_updater_cli"
+    update = f"{command} update of-the-emulator absent busybox --direct --dry-run"
+    script = f"{settings}\nenv\n{aws}\n{update} 2>&1 || true"
+    said = subprocess.check_output(["bash", "-c", script], text=True, env=shell)
+    assert sorted(line for line in said.splitlines() if line.startswith(("AWS", "NO_PROXY"))) == [
         "AWS_ACCESS_KEY_ID=test",
+        "AWS_CONFIG_FILE=/dev/null",
         "AWS_DEFAULT_REGION=eu-west-1",
         "AWS_EC2_METADATA_DISABLED=true",
         f"AWS_ENDPOINT_URL={emulator.endpoint}",
         "AWS_SECRET_ACCESS_KEY=test",
+        "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
         "NO_PROXY=127.0.0.1",
     ]
+    assert "cluster/of-the-emulator" in said
+    assert "ecs_service_name absent not found" in said
+
+
+@pytest.mark.parametrize(
+    "goals",
+    [["deploy-ecs-cluster", "deploy-ecs-service"], ["deploy-api-aws-tf"], ["api-url"], ["clean"]],
+)
+def test_beside_a_running_emulator_the_target_must_be_chosen(goals, emulator):
+    before = inventory(emulator.endpoint)
+    result = emulator.make(*goals, TARGET=None, OWNER="two words")
+    commands = re.findall(r"^  (make .*\S) +# ", result.output, re.MULTILINE)
+    assert result.status != 0 and inventory(emulator.endpoint) == before
+    assert [command.rpartition(" ")[2] for command in commands] == ["TARGET=local", "TARGET=aws"]
+    assert all(f"make {' '.join(goals)} " in command for command in commands)
+    if goals == ["api-url"]:
+        again = subprocess.run(commands[0], shell=True, cwd=PROJECT, capture_output=True, text=True)
+        assert "there is no API of ecs-updater: make deploy-api-aws TARGET=local" in again.stderr
 
 
 def test_the_emulator_of_another_run_is_kept(emulator, workspace):

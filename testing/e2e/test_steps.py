@@ -4,6 +4,7 @@ share, with one deployment on it.
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -167,6 +168,19 @@ def test_an_event_from_a_file_is_answered(deployed, tmp_path):
     assert json.loads(answer.output)["body"]["deployment"]["verdict"] == "SUCCEEDED"
 
 
+def test_on_the_emulator_the_reconciler_ends_an_update_within_seconds(deployed):
+    event = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "ecs-dummy-service"}
+    event |= {"ecs_image_name": "busybox:2", "ecs_tag": {}}
+    answer = deployed.client("lambda").invoke(FunctionName="ecs-updater", Payload=json.dumps(event))
+    assert json.load(answer["Payload"])["body"]["deployment"]["verdict"] == "IN_PROGRESS"
+
+    def has_ended() -> bool:
+        items = deployed.client("dynamodb").scan(TableName="ecs-updater-ledger")["Items"]
+        return {item["state"]["S"] for item in items if "state" in item} == {"ENDED"}
+
+    until(has_ended, "every update has ended", 60, pause=0.5)
+
+
 # The API
 
 
@@ -253,8 +267,21 @@ def deployment_of(here: Workspace) -> str:
 def test_a_change_reaches_the_stage_of_an_api_that_is_there(api, package):
     made = [deployment_of(api)]
     for auth in ("iam", "key"):
-        api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth).succeeded()
+        said = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package), API_AUTH=auth).output
+        assert ("next: make run-api-test" in said) == (auth == "iam"), said
         made.append(deployment_of(api))
     assert len(set(made)) == 3, "another one for each change"
     assert api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package)).status == 0
     assert deployment_of(api) == made[-1], "the same one where nothing changed"
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_deployment_of_the_api_ends_with_its_url_and_a_command_that_calls_it(api, package):
+    result = api.make("deploy-api-aws", LAMBDA_PACKAGE=str(package)).succeeded()
+    url, following = result.output.splitlines()[-2:]
+    assert url == f"• the API is at {api.make('api-url').output.strip()}"
+    command = following.removeprefix("• next: ")
+    ran = subprocess.run(
+        ["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert "ecs-dummy-service" in ran.stdout

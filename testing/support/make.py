@@ -221,7 +221,7 @@ def _shell() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not re.match(r"MAKE|MFLAGS|PIPELINE_REPORT", name)
+        if not re.match(r"MAKE|MFLAGS|PIPELINE_", name)
     }
 
 
