@@ -36,7 +36,7 @@ tool() { [ $# = 1 ] && [[ " ${PIPELINE_TOOLS:-} " = *" $1 "* ]] || "$PROJECT_DIR
 settings() {
   local name
   for name in "$@"; do
-    [ -n "${!name:-}" ] || fail "the setting $name is empty: make gives it a value when you give none"
+    [ -n "${!name:-}" ] || fail "the setting $name is empty: omit it to use its default, or give it a value"
   done
 }
 

@@ -47,7 +47,7 @@ def main() -> int:
     for name in ("stack-name", "cluster", "service", "family", "function"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args()
-    stopped = "removing stopped, make clean goes on from here"
+    stopped = "the removal stopped, make clean continues it"
     try:
         project = Project(given.stack_name)
     except (BotoCoreError, ClientError) as error:

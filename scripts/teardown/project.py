@@ -80,8 +80,8 @@ class Project:
 
     def leave(self, what: str, setting: str = "STACK_NAME") -> None:
         """Reports a resource that has a name of this project and not its tag."""
-        why = f"has no tag {OWNERSHIP_TAG}={self.stack_name}, so it was not made here"
-        self.complain(f"kept: {what} {why}: remove it yourself, or take another {setting}")
+        why = f"has no tag {OWNERSHIP_TAG}={self.stack_name}, so it belongs to another deployment"
+        self.complain(f"kept: {what} {why}: remove it yourself, or use another {setting}")
 
     def complain(self, sentence: str) -> None:
         """Reports what is left and goes on, also when the output is closed."""
@@ -96,4 +96,4 @@ class Project:
             with skipping_missing():
                 yield
         except (ClientError, StillThere) as error:
-            self.complain(f"{what} could not be removed, make clean tries again: {reason(error)}")
+            self.complain(f"{what} could not be removed, run make clean again: {reason(error)}")

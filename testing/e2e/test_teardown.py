@@ -269,7 +269,7 @@ def test_an_account_that_cannot_be_reached_is_one_line():
     assert result.status == 1 and "Traceback" not in result.output
     assert complaints(result) == [
         (
-            "removing stopped, make clean goes on from here: Could not connect to the endpoint "
+            "the removal stopped, make clean continues it: Could not connect to the endpoint "
             'URL: "http://127.0.0.1:1/"'
         )
     ]

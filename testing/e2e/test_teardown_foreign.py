@@ -387,7 +387,7 @@ def test_what_was_not_made_here_is_kept_and_named_and_everything_else_goes(name,
     assert complaint.startswith(f"kept: {foreign.complaint}") and complaint.endswith(
         f"or take another {foreign.setting}"
     )
-    assert f"no tag ecs-updater={STACK}, so it was not made here" in complaint
+    assert f"no tag ecs-updater={STACK}, so it belongs to another deployment" in complaint
     assert emulator.inventory() == before
 
 
@@ -476,8 +476,7 @@ def test_a_stack_that_cannot_be_deleted_is_named_with_the_resource_and_the_reaso
     assert result.status == 1 and removed(result)[-1] == f"bucket {BUCKET}"
     (complaint,) = complaints(result)
     assert complaint.startswith(
-        f"stack {STACK}-vpc could not be removed, make clean tries again: it is "
-        "DELETE_FAILED. Vpc: "
+        f"stack {STACK}-vpc could not be removed, run make clean again: it is DELETE_FAILED. Vpc: "
     )
     assert "DependencyViolation" in complaint
     ec2.delete_subnet(SubnetId=subnet)

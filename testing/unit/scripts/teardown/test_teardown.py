@@ -34,7 +34,7 @@ def test_where_one_step_breaks_off_the_other_has_its_turn_and_it_is_reported(
 
     assert command.main() == 1
     sentence = (
-        "✗ removing stopped, make clean goes on from here: Could not connect to the "
+        "✗ the removal stopped, make clean continues it: Could not connect to the "
         'endpoint URL: "there"\n'
     )
     assert capsys.readouterr().err == sentence * 2
@@ -126,7 +126,7 @@ def test_a_service_that_does_not_drain_is_reported(account, project, capsys, mon
 
     workload.remove_service(project, "c", "s")
 
-    sentence = "service s could not be removed, make clean tries again: it still drains after 0.05"
+    sentence = "service s could not be removed, run make clean again: it still drains after 0.05"
     assert sentence in capsys.readouterr().err
 
 
@@ -602,7 +602,7 @@ REPORTED = {
     "an error on one line": (
         ("role", "r"),
         [log_role_is(""), ("iam", "get_role", "AccessDenied", "You may\nnot.")],
-        "✗ role r could not be removed, make clean tries again: An error occurred (AccessDenied) "
+        "✗ role r could not be removed, run make clean again: An error occurred (AccessDenied) "
         "when calling the GetRole operation: You may not.\n",
     ),
     "a protected table with the command that unlocks it": (
@@ -618,7 +618,7 @@ REPORTED = {
     "an object that may not go": (
         ("bucket", BUCKET),
         [BUCKET_IS_OURS, *bucket("Versions", [], Errors=[LOCKED])],
-        f"✗ bucket {BUCKET} could not be removed, make clean tries again: k: It is locked.",
+        f"✗ bucket {BUCKET} could not be removed, run make clean again: k: It is locked.",
     ),
     "a mapping that does not go": (
         ("mapping", "f"),
@@ -627,7 +627,7 @@ REPORTED = {
             ("lambda", "delete_event_source_mapping", {}, {"UUID": FIRST}),
             *[("lambda", "get_event_source_mapping", {"State": "Deleting"})] * 126,
         ],
-        f"✗ mapping f ({FIRST}) could not be removed, make clean tries again: it is still being "
+        f"✗ mapping f ({FIRST}) could not be removed, run make clean again: it is still being "
         "deleted after 600 seconds\n",
     ),
 }
