@@ -6,6 +6,7 @@ call in this process.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -124,48 +125,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     assert emulator.inventory() == before
 
 
-def test_every_revision_and_every_version_goes(emulator):
-    before = emulator.inventory()
-    deploy(emulator)
-
-    result = tear_down(emulator)
-
-    assert result.status == 0 and f"12 revisions of task definition {FAMILY}" in removed(result)
-    assert emulator.inventory() == before
-    ecs = emulator.client("ecs")
-    revisions = [
-        ecs.describe_task_definition(taskDefinition=f"{FAMILY}:{number}") for number in (1, 12)
-    ]
-    assert [item["taskDefinition"]["status"] for item in revisions] == ["DELETE_IN_PROGRESS"] * 2
-
-
 # What stays
-
-
-def unlock(result: Result) -> None:
-    """Runs the command that the teardown names."""
-    (complaint,) = complaints(result)
-    assert complaint.startswith(f"table {TABLE} could not be removed")
-    program_name, *command = complaint.rpartition("unlocks it: ")[2].split()
-    assert program_name == "aws"
-    subprocess.run([TOOLS / "aws" / "bin" / "aws", *command], check=True, capture_output=True)
-
-
-def test_a_protected_table_is_named_with_the_command_that_unlocks_it_and_everything_else_goes(
-    emulator, monkeypatch
-):
-    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
-    before = emulator.inventory()
-    deploy(emulator)
-    emulator.client("dynamodb").update_table(TableName=TABLE, DeletionProtectionEnabled=True)
-
-    first, second = tear_down(emulator), tear_down(emulator)
-
-    assert (first.status, second.status) == (1, 1)
-    assert emulator.inventory() - before == {f"dynamodb tables {TABLE}"}
-    unlock(second)
-    assert tear_down(emulator) == Result(0, f"• removing table {TABLE}\n")
-    assert emulator.inventory() == before
 
 
 @pytest.mark.parametrize("tool", ["", "-tf"], ids=["CloudFormation", "Terraform"])
@@ -201,7 +161,10 @@ def test_a_protected_table_outlives_make_clean_and_the_next_deployment_takes_it_
         # A state that has the table would do.
         shutil.rmtree(here.build / "terraform-local", ignore_errors=True)
 
-    dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+    (command,) = re.findall("unlocks it: aws (.*)", cleaned.output)
+    environment = {**os.environ, "AWS_ENDPOINT_URL": emulator.url}
+    aws = [TOOLS / "aws" / "bin" / "aws", *command.split()]
+    subprocess.run(aws, env=environment, check=True, capture_output=True)
     cleaned = here.make("clean", environment={"KEEP_EMULATOR": "yes"})
     assert cleaned.status == 0, cleaned.output
     assert emulator.inventory() == before
@@ -261,6 +224,11 @@ def test_broken_off_after_any_change_it_goes_on_from_there(emulator):
     # table that outlives its stack, what is in the bucket, the bucket.
     assert kills == 3 + 7 + 2 + 6 + 1 + 1 + 1
     assert emulator.inventory() == before
+    ecs = emulator.client("ecs")
+    revisions = [
+        ecs.describe_task_definition(taskDefinition=f"{FAMILY}:{number}") for number in (1, 12)
+    ]
+    assert [item["taskDefinition"]["status"] for item in revisions] == ["DELETE_IN_PROGRESS"] * 2
 
 
 def test_an_account_that_cannot_be_reached_is_one_line():

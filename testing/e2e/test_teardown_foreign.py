@@ -42,6 +42,12 @@ from support.teardown import (
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+DENIAL = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}],
+    }
+)
 OF_ANOTHER_STACK = [{"Key": "ecs-updater", "Value": "another-stack"}]
 
 
@@ -71,22 +77,24 @@ class Foreign(NamedTuple):
     setting: str = "STACK_NAME"
 
 
-def _function(name: str) -> Callable[[Emulator], object]:
-    role = f"arn:aws:iam::{ACCOUNT}:role/some"
-    code = {"ZipFile": any_bundle()}
+def _call(service: str, operation: str, **options: Any) -> Callable[[Emulator], Any]:
+    return lambda emulator: getattr(emulator.client(service), operation)(**options)
+
+
+def _function(name: str) -> Callable[[Emulator], Any]:
+    role, code = f"arn:aws:iam::{ACCOUNT}:role/some", {"ZipFile": any_bundle()}
     options = {"Handler": "probe.f", "Runtime": "python3.13", "Role": role, "Code": code}
-    return lambda emulator: emulator.client("lambda").create_function(FunctionName=name, **options)
+    return _call("lambda", "create_function", FunctionName=name, **options)
 
 
-def _table(tags: list[dict[str, str]]) -> Callable[[Emulator], object]:
-    options = {
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "Tags": tags,
-    }
-    return lambda emulator: emulator.client("dynamodb").create_table(
-        TableName=f"{FUNCTION}-ledger", **options
+def _table(tags: list[dict[str, str]]) -> Callable[[Emulator], Any]:
+    return _call(
+        *("dynamodb", "create_table"),
+        TableName=f"{FUNCTION}-ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        Tags=tags,
     )
 
 
@@ -134,51 +142,29 @@ def _auto_scaling_group(emulator: Emulator) -> None:
     )
 
 
-def _role(name: str) -> Callable[[Emulator], object]:
-    return lambda emulator: emulator.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=TRUST
-    )
+def _role(name: str) -> Callable[[Emulator], Any]:
+    return _call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=TRUST)
 
 
-def _log_group(name: str) -> Callable[[Emulator], object]:
-    return lambda emulator: emulator.client("logs").create_log_group(logGroupName=name)
+def _log_group(name: str) -> Callable[[Emulator], Any]:
+    return _call("logs", "create_log_group", logGroupName=name)
 
 
-def _stack_with_instances(emulator: Emulator) -> None:
-    network = {"SubnetIds": "subnet-00000001", "TaskSecurityGroupId": "sg-00000001"}
-    instances = {"LaunchType": "EC2", "InstanceImage": "ami-0123456789abcdef0"}
-    create_stack(emulator, f"{STACK}-ecs", [], **template("02-ecs.yml", **network, **instances))
+def _stack(
+    part: str, tags: list[dict[str, str]] | None = None, **options: Any
+) -> Callable[[Emulator], Any]:
+    return lambda emulator: create_stack(emulator, part, tags or [], **options)
 
 
-def _gateway(call: str, tags: dict[str, str] | None = None) -> Callable[[Emulator], Any]:
+def _gateway(operation: str, tags: dict[str, str] | None = None) -> Callable[[Emulator], Any]:
     """Makes something in API Gateway that has the name of our API."""
-    return lambda emulator: getattr(emulator.client("apigateway"), call)(name=API, tags=tags or {})
+    return _call("apigateway", operation, name=API, tags=tags or {})
 
 
 def _log_role(emulator: Emulator) -> None:
     """A role with the name of ours, which the account's logs are written with."""
     _role(LOG_ROLE)(emulator)
     set_log_role(emulator, LOG_ROLE)
-
-
-def _stack_of_the_api(emulator: Emulator) -> None:
-    create_stack(
-        emulator,
-        f"{STACK}-api",
-        [],
-        TemplateBody=API_TEMPLATE,
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
-
-
-def _stack_of_the_fleet(emulator: Emulator) -> None:
-    create_stack(
-        emulator,
-        f"{STACK}-fleet",
-        OF_ANOTHER_STACK,
-        TemplateBody=FLEET_TEMPLATE,
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
 
 
 def _mapping(emulator: Emulator) -> None:
@@ -193,31 +179,8 @@ def _mapping(emulator: Emulator) -> None:
     lambda_.delete_function(FunctionName=FLEET)
 
 
-def _fifo_queue(name: str) -> Callable[[Emulator], object]:
-    return lambda emulator: emulator.client("sqs").create_queue(
-        QueueName=name, Attributes={"FifoQueue": "true"}
-    )
-
-
-def _alarm(emulator: Emulator) -> None:
-    emulator.client("cloudwatch").put_metric_alarm(
-        AlarmName=f"{FLEET}-dead-letters",
-        Namespace="AWS/SQS",
-        MetricName="Any",
-        Statistic="Maximum",
-        ComparisonOperator="GreaterThanThreshold",
-        Threshold=0,
-        Period=60,
-        EvaluationPeriods=1,
-    )
-
-
-def _policy(emulator: Emulator) -> None:
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}],
-    }
-    emulator.client("iam").create_policy(PolicyName=SENDERS, PolicyDocument=json.dumps(document))
+def _fifo_queue(name: str) -> Callable[[Emulator], Any]:
+    return _call("sqs", "create_queue", QueueName=name, Attributes={"FifoQueue": "true"})
 
 
 FLEET = f"{FUNCTION}-fleet"
@@ -243,22 +206,28 @@ FOREIGN = {
     ),
     "stack": Foreign(
         # With what is in it: neither of the two is a complaint of its own.
-        lambda emulator: create_stack(
-            emulator, f"{STACK}-lambda", [], TemplateBody=FUNCTION_TEMPLATE
-        ),
+        _stack("lambda", TemplateBody=FUNCTION_TEMPLATE),
         f"stack {STACK}-lambda",
     ),
-    "stack with instances": Foreign(_stack_with_instances, f"stack {STACK}-ecs"),
-    "stack of another stack name": Foreign(
-        lambda emulator: create_stack(
-            emulator, f"{STACK}-vpc", OF_ANOTHER_STACK, **template("01-vpc.yml")
+    "stack with instances": Foreign(
+        _stack(
+            "ecs",
+            **template(
+                "02-ecs.yml",
+                SubnetIds="subnet-00000001",
+                TaskSecurityGroupId="sg-00000001",
+                LaunchType="EC2",
+                InstanceImage="ami-0123456789abcdef0",
+            ),
         ),
+        f"stack {STACK}-ecs",
+    ),
+    "stack of another stack name": Foreign(
+        _stack("vpc", OF_ANOTHER_STACK, **template("01-vpc.yml")),
         f"stack {STACK}-vpc",
     ),
     "stack of the ledger": Foreign(
-        lambda emulator: create_stack(
-            emulator, f"{STACK}-ledger", OF_ANOTHER_STACK, TemplateBody=LEDGER_TEMPLATE
-        ),
+        _stack("ledger", OF_ANOTHER_STACK, TemplateBody=LEDGER_TEMPLATE),
         f"stack {STACK}-ledger",
     ),
     "table": Foreign(_table([]), f"table {FUNCTION}-ledger", "LAMBDA_FUNCTION_NAME"),
@@ -280,7 +249,7 @@ FOREIGN = {
         f"log group /aws/lambda/{RECONCILER}",
         "LAMBDA_FUNCTION_NAME",
     ),
-    "stack of the API": Foreign(_stack_of_the_api, f"stack {STACK}-api"),
+    "stack of the API": Foreign(_stack("api", TemplateBody=API_TEMPLATE), f"stack {STACK}-api"),
     "REST API": Foreign(_gateway("create_rest_api"), f"REST API {API} (", "LAMBDA_FUNCTION_NAME"),
     "REST API of another stack": Foreign(
         _gateway("create_rest_api", {"ecs-updater": "another-stack"}),
@@ -309,7 +278,9 @@ FOREIGN = {
         f"log group /aws/apigateway/{API}",
         "LAMBDA_FUNCTION_NAME",
     ),
-    "stack of the fleet": Foreign(_stack_of_the_fleet, f"stack {STACK}-fleet"),
+    "stack of the fleet": Foreign(
+        _stack("fleet", OF_ANOTHER_STACK, TemplateBody=FLEET_TEMPLATE), f"stack {STACK}-fleet"
+    ),
     "what calls the worker": Foreign(_mapping, "mapping ", "LAMBDA_FUNCTION_NAME"),
     "worker": Foreign(_function(FLEET), f"function {FLEET}", "LAMBDA_FUNCTION_NAME"),
     "queue of the fleet": Foreign(
@@ -320,8 +291,26 @@ FOREIGN = {
         f"queue {FLEET}-dead-letters.fifo",
         "LAMBDA_FUNCTION_NAME",
     ),
-    "alarm": Foreign(_alarm, f"alarm {FLEET}-dead-letters", "LAMBDA_FUNCTION_NAME"),
-    "policy of the senders": Foreign(_policy, f"policy {SENDERS}", "LAMBDA_FUNCTION_NAME"),
+    "alarm": Foreign(
+        _call(
+            *("cloudwatch", "put_metric_alarm"),
+            AlarmName=f"{FLEET}-dead-letters",
+            Namespace="AWS/SQS",
+            MetricName="Any",
+            Statistic="Maximum",
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=0,
+            Period=60,
+            EvaluationPeriods=1,
+        ),
+        f"alarm {FLEET}-dead-letters",
+        "LAMBDA_FUNCTION_NAME",
+    ),
+    "policy of the senders": Foreign(
+        _call("iam", "create_policy", PolicyName=SENDERS, PolicyDocument=DENIAL),
+        f"policy {SENDERS}",
+        "LAMBDA_FUNCTION_NAME",
+    ),
     "function": Foreign(_function(FUNCTION), f"function {FUNCTION}", "LAMBDA_FUNCTION_NAME"),
     "role of the function": Foreign(
         _role(f"{FUNCTION}-{REGION}"), f"role {FUNCTION}-{REGION}", "LAMBDA_FUNCTION_NAME"
@@ -331,13 +320,11 @@ FOREIGN = {
     ),
     "role of the instances": Foreign(_role(INSTANCE_ROLE), f"role {INSTANCE_ROLE}"),
     "instance profile": Foreign(
-        lambda emulator: emulator.client("iam").create_instance_profile(
-            InstanceProfileName=INSTANCE_ROLE
-        ),
+        _call("iam", "create_instance_profile", InstanceProfileName=INSTANCE_ROLE),
         f"instance profile {INSTANCE_ROLE}",
     ),
     "queue": Foreign(
-        lambda emulator: emulator.client("sqs").create_queue(QueueName=f"{FUNCTION}-dead-letters"),
+        _call("sqs", "create_queue", QueueName=f"{FUNCTION}-dead-letters"),
         f"queue {FUNCTION}-dead-letters",
         "LAMBDA_FUNCTION_NAME",
     ),
@@ -350,14 +337,16 @@ FOREIGN = {
         _log_group(f"/ecs/{STACK}-ecs"), f"log group /ecs/{STACK}-ecs"
     ),
     "cluster": Foreign(
-        lambda emulator: emulator.client("ecs").create_cluster(clusterName=CLUSTER),
+        _call("ecs", "create_cluster", clusterName=CLUSTER),
         f"cluster {CLUSTER}",
         "CLUSTER_NAME",
     ),
     "Auto Scaling group": Foreign(_auto_scaling_group, f"Auto Scaling group {INSTANCES}"),
     "launch template": Foreign(
-        lambda emulator: emulator.client("ec2").create_launch_template(
-            LaunchTemplateName=INSTANCES, LaunchTemplateData={"InstanceType": "t3.micro"}
+        _call(
+            *("ec2", "create_launch_template"),
+            LaunchTemplateName=INSTANCES,
+            LaunchTemplateData={"InstanceType": "t3.micro"},
         ),
         f"launch template {INSTANCES}",
     ),

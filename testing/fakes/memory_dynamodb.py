@@ -1,8 +1,8 @@
 """The ledger's table of DynamoDB in a dictionary: one request at a time, recorded, and failing
 where a test says so.
 
-moto evaluates the expressions. ``unit/fakes/test_memory_dynamodb.py`` compares the answers with
-those of moto's whole table, which takes five times as long.
+moto evaluates the expressions. ``simulation/test_another_table.py`` has moto's whole table, which
+takes five times as long.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 """
 

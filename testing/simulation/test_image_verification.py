@@ -2,9 +2,7 @@
 what runs.
 """
 
-import json
 import threading
-from hashlib import sha256
 
 import pytest
 
@@ -18,46 +16,16 @@ from ecs_updater.errors import (
     RegistryFailure,
     RolloutFailedError,
 )
-from ecs_updater.registry.verify import Found
+from fakes.registry import DIGESTS, TOP, Registry, config, single
 from support.rollout_world import EVENT
 
+SEVENS = DIGESTS[7]
+SILENT = Registry(RegistryFailure("it did not answer"))
 
-class Registry:
-    """A registry with images for one processor each, by their tag; ``digest`` is the one that the
-    simulation pulls.
-    """
 
-    def __init__(self, digest, architecture="amd64"):
-        self.config = json.dumps({"os": "linux", "architecture": architecture}).encode()
-        self.digest = digest
-        self.requested = []
-
-    def manifest(self, image):
-        """As ``registry.verify.Registries`` has it."""
-        self.requested.append(str(image))
-        if image.tag == "missing":
-            raise ImageMissing("its repository has no such tag or digest")
-        if image.tag == "silent":
-            raise RegistryFailure("it did not answer")
-        media_type = "application/vnd.oci.image.manifest.v1+json"
-        config = {
-            "mediaType": "application/vnd.oci.image.config.v1+json",
-            "digest": self._config_digest,
-            "size": len(self.config),
-        }
-        body = json.dumps(
-            {"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []}
-        ).encode()
-        return Found(self.digest, body, media_type)
-
-    def blob(self, image, digest):
-        """The configuration."""
-        assert digest == self._config_digest and image
-        return Found(digest, self.config)
-
-    @property
-    def _config_digest(self):
-        return f"sha256:{sha256(self.config).hexdigest()}"
+def registry_of(digest=TOP, architecture="amd64"):
+    """A registry with an image for one processor."""
+    return Registry(single(digest=digest), config(architecture))
 
 
 @pytest.fixture(name="world")
@@ -82,37 +50,42 @@ def digest_in(world, reference):
     "environment, image", [({}, "app:2"), ({"VERIFY_IMAGE": "require"}, "busybox")]
 )
 def test_the_registry_is_not_asked_without_a_setting_or_a_deployment(world, environment, image):
-    registry = Registry("sha256:" + "0" * 64)
+    registry = registry_of()
     send(world, registry, environment, ecs_image_name=image)
     assert not registry.requested
 
 
 @pytest.mark.parametrize(
-    "kind, image, mode, says",
+    "kind, registry, mode, says",
     [
         (
             ImageNotFoundError,
-            "app:missing",
+            Registry(ImageMissing("its repository has no such tag or digest")),
             "warn",
-            "app:missing is not in the registry: its repository has no such tag or digest",
+            "app:2 is not in the registry: its repository has no such tag or digest",
         ),
-        (ImageArchitectureError, "app:2", "require", "is for arm64 and the task needs X86_64"),
+        (
+            ImageArchitectureError,
+            registry_of(architecture="arm64"),
+            "require",
+            "is for arm64 and the task needs X86_64",
+        ),
         (
             ImageVerificationError,
-            "app:silent",
+            SILENT,
             "require",
             "could not be verified: it did not answer",
         ),
     ],
 )
-def test_an_image_is_refused_before_any_write(world, kind, image, mode, says):
+def test_an_image_is_refused_before_any_write(world, kind, registry, mode, says):
     with pytest.raises(kind, match=says):
-        send(world, Registry("", "arm64"), {"VERIFY_IMAGE": mode}, ecs_image_name=image)
+        send(world, registry, {"VERIFY_IMAGE": mode})
     assert world.ecs.writes == []
 
 
 def test_a_registry_that_says_nothing_is_a_note_if_the_setting_says_so(world):
-    body = send(world, Registry(""), {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
+    body = send(world, SILENT, {"VERIFY_IMAGE": "warn"})
     assert "could not be verified: it did not answer" in body["deployment"]["notes"][0]
 
 
@@ -127,7 +100,7 @@ def dry_run(world, registry, environment, **fields):
 
 
 def test_a_dry_run_says_of_which_images_the_registry_was_not_asked(world):
-    registry = Registry("sha256:" + "0" * 64)
+    registry = registry_of()
     assert dry_run(world, registry, {}) == [NOT_VERIFIED.format("app:2")]
     assert dry_run(world, registry, {}, ecs_image_name="busybox", force_new_deployment=True) == [
         NOT_VERIFIED.format("busybox")
@@ -137,26 +110,26 @@ def test_a_dry_run_says_of_which_images_the_registry_was_not_asked(world):
 
 
 def test_a_dry_run_that_asked_the_registry_says_what_it_could_not_find_out_and_nothing_else(world):
-    registry = Registry("sha256:" + "0" * 64)
+    registry = registry_of()
     assert (
         dry_run(world, registry, {"VERIFY_IMAGE": "warn"})
         == dry_run(world, registry, {"PIN_DIGEST": "tag"})
         == []
     )
-    (note,) = dry_run(world, registry, {"VERIFY_IMAGE": "warn"}, ecs_image_name="app:silent")
-    assert note == "app:silent could not be verified: it did not answer"
+    (note,) = dry_run(world, SILENT, {"VERIFY_IMAGE": "warn"})
+    assert note == "app:2 could not be verified: it did not answer"
 
 
 class Silent(Registry):
     """A registry that says nothing until the test is over."""
 
     def __init__(self):
-        super().__init__("")
+        super().__init__(single())
         self.over = threading.Event()
 
-    def manifest(self, image):
+    def manifest(self, requested):
         assert self.over.wait(60)
-        return super().manifest(image)
+        return super().manifest(requested)
 
 
 @pytest.mark.parametrize("left", [0.05, 0.0])
@@ -190,33 +163,33 @@ def test_a_registry_takes_no_more_of_an_update_than_the_functions_time_leaves(wo
 @pytest.mark.parametrize("pin, form", [("tag", "app:2@{}"), ("digest", "app@{}")])
 def test_a_pinned_image_is_deployed_by_its_digest(world, pin, form):
     digest = digest_in(world, "app:2")
-    body = send(world, Registry(digest), {"PIN_DIGEST": pin}, wait_seconds=120)
+    body = send(world, registry_of(digest), {"PIN_DIGEST": pin}, wait_seconds=120)
     assert body["AFTER"]["serviceImage"] == form.format(digest) == world.image
 
 
 def test_a_pinned_image_that_runs_already_has_the_verdict_no_change_and_a_moved_tag_is_one(world):
     digest = digest_in(world, "app:2")
-    send(world, Registry(digest), {"PIN_DIGEST": "tag"})
-    assert not send(world, Registry(digest), {"PIN_DIGEST": "tag"})["changed"]
-    assert send(world, Registry("sha256:" + "7" * 64), {"PIN_DIGEST": "tag"})["changed"]
+    send(world, registry_of(digest), {"PIN_DIGEST": "tag"})
+    assert not send(world, registry_of(digest), {"PIN_DIGEST": "tag"})["changed"]
+    assert send(world, registry_of(SEVENS), {"PIN_DIGEST": "tag"})["changed"]
 
 
 def test_the_answer_has_the_digests_that_the_tasks_run(world):
-    assert send(world, Registry(""), {}, wait_seconds=120)["deployment"]["images"] == {
+    assert send(world, registry_of(), {}, wait_seconds=120)["deployment"]["images"] == {
         "ecs-dummy-container": {"image": "app:2", "digests": [digest_in(world, "app:2")]}
     }
 
 
 def test_where_no_task_can_be_read_the_service_revision_has_the_digests(make_world):
     world = make_world(ledger=False, desired=0)
-    body = send(world, Registry(""), {}, wait_seconds=120)
+    body = send(world, registry_of(), {}, wait_seconds=120)
     container = body["deployment"]["images"]["ecs-dummy-container"]
     assert container["digests"] == [digest_in(world, "app:2")]
 
 
 def test_tasks_that_run_another_digest_than_the_one_asked_for_are_a_failure(world):
     pinned = "app:2@sha256:" + "7" * 64
-    registry = Registry("sha256:" + "7" * 64)
+    registry = registry_of(SEVENS)
     # What ECS promises never to do.
     world.ecs.images.resolve = lambda reference: "sha256:" + "8" * 64
     with pytest.raises(RolloutFailedError) as raised:
@@ -227,8 +200,6 @@ def test_tasks_that_run_another_digest_than_the_one_asked_for_are_a_failure(worl
 
 
 def test_a_tag_that_moved_after_it_was_looked_at_is_noted(world):
-    body = send(
-        world, Registry("sha256:" + "7" * 64), {"VERIFY_IMAGE": "require"}, wait_seconds=120
-    )
+    body = send(world, registry_of(SEVENS), {"VERIFY_IMAGE": "require"}, wait_seconds=120)
     assert body["deployment"]["verdict"] == "SUCCEEDED"
     assert "the tag has moved since" in body["deployment"]["notes"][0]

@@ -71,19 +71,6 @@ def test_an_update_that_waited_is_planned_again_however_old_the_release_looks(wo
     assert world.state == AS_THE_SECOND_WANTS
 
 
-def test_an_update_that_nothing_came_between_is_planned_once(world):
-    assert world.send(**FIRST).verdict == "SUCCEEDED"
-    world.pass_time(10)
-    world.calls.clear()
-    assert world.send(**{**SECOND, "ecs_image_name": "app:3"}).verdict == "NO_CHANGE"
-    assert dict(world.calls) == {
-        "DescribeServices": 1,
-        "DescribeTaskDefinition": 1,
-        "TagResource": 1,
-        "UntagResource": 1,
-    }
-
-
 # A process stands still longer than its lease lasts, or is killed
 
 OTHER = {"ecs_image_name": "app:3", "ecs_tag": {"release": "3"}, "request_id": "other"}

@@ -159,13 +159,3 @@ def test_the_request_id_is_remembered_until_the_entry_ends_and_then_as_long_as_t
     assert (
         items[REQUEST]["expires"] == items[ended.service, f"UPDATE#{ended.number:015d}"]["expires"]
     )
-
-
-def test_the_request_id_of_an_update_that_was_waited_for_expires_with_it(make_world):
-    world = make_world()
-    world.send(request_id="r", wait_seconds=120)
-    items = world.dynamodb.items
-    (entry,) = world.history
-    assert (
-        items[REQUEST]["expires"] == items[entry.service, f"UPDATE#{entry.number:015d}"]["expires"]
-    )

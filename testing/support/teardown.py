@@ -218,14 +218,15 @@ def template(name: str, **parameters: str) -> dict[str, Any]:
         "Parameters": [
             {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
         ],
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
     }
 
 
-def create_stack(emulator: Emulator, name: str, tags: list[dict[str, str]], **options: Any) -> None:
-    """Creates a stack and waits until it is there."""
-    cloudformation = emulator.client("cloudformation")
-    cloudformation.create_stack(StackName=name, Tags=tags, **options)
+def create_stack(emulator: Emulator, part: str, tags: list[dict[str, str]], **options: Any) -> None:
+    """Creates the stack of a part, and waits until it is there."""
+    cloudformation, name = emulator.client("cloudformation"), f"{STACK}-{part}"
+    cloudformation.create_stack(
+        StackName=name, Tags=tags, Capabilities=["CAPABILITY_NAMED_IAM"], **options
+    )
 
     def is_complete() -> bool:
         return (
@@ -249,24 +250,15 @@ def register(emulator: Emulator, count: int = 1, family: str = FAMILY, **options
 
 def deploy(emulator: Emulator) -> None:
     """Deploys without the make steps what takes more than one page, call or state to remove."""
-    create_stack(emulator, f"{STACK}-vpc", OURS, **template("01-vpc.yml"))
-    create_stack(emulator, f"{STACK}-ecs", OURS, **template("02-ecs.yml", ClusterName=CLUSTER))
-    create_stack(emulator, f"{STACK}-ledger", OURS, TemplateBody=LEDGER_TEMPLATE)
-    create_stack(emulator, f"{STACK}-lambda", OURS, TemplateBody=FUNCTION_TEMPLATE)
-    create_stack(
-        emulator,
-        f"{STACK}-api",
-        OURS,
-        TemplateBody=API_TEMPLATE,
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
-    create_stack(
-        emulator,
-        f"{STACK}-fleet",
-        OURS,
-        TemplateBody=FLEET_TEMPLATE,
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
+    create_stack(emulator, "vpc", OURS, **template("01-vpc.yml"))
+    create_stack(emulator, "ecs", OURS, **template("02-ecs.yml", ClusterName=CLUSTER))
+    for part, body in (
+        ("ledger", LEDGER_TEMPLATE),
+        ("lambda", FUNCTION_TEMPLATE),
+        ("api", API_TEMPLATE),
+        ("fleet", FLEET_TEMPLATE),
+    ):
+        create_stack(emulator, part, OURS, TemplateBody=body)
     ecs = emulator.client("ecs")
     revisions = register(emulator, 12, tags=OURS_IN_LOWER_CASE)
     for arn in revisions[:5]:

@@ -55,29 +55,6 @@ def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, 
     }
 
 
-@pytest.mark.parametrize(
-    "fields, changed, verdict, reason",
-    [
-        ({"ecs_image_name": "busybox", "ecs_tag": OLD_TAG}, False, "NO_CHANGE", "nothing differs"),
-        (
-            {"ecs_image_name": "busybox", "ecs_tag": OLD_TAG, "dry_run": True},
-            False,
-            "NO_CHANGE",
-            "dry run: nothing was written",
-        ),
-        ({"ecs_image_name": "busybox"}, True, "NO_CHANGE", "only tags changed"),
-    ],
-)
-def test_without_a_deployment_the_verdict_has_the_verdict_no_change(
-    ecs_fake, send, event, fields, changed, verdict, reason
-):
-    body = send(ecs_fake, event(**fields))
-    assert body["changed"] is changed
-    assert body["deployment"] == {"id": None, "verdict": verdict, "reason": reason}
-    assert body["taskDefinitionArn"] == {"before": f"{FAMILY_ARN}:1", "after": f"{FAMILY_ARN}:1"}
-    assert body["AFTER"]["updatedOn"] == body["BEFORE"]["updatedOn"]
-
-
 def test_a_forced_deployment_is_listed_as_a_change(ecs_fake, send, event):
     body = send(
         ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, force_new_deployment=True)
