@@ -21,6 +21,7 @@ CONFIGURED = Settings(cluster="ECSCluster", service="ecs-dummy-service", image="
 """A function whose environment fills in what an example leaves out."""
 
 _CODE_SPAN = re.compile(r"`([^`\n]+)`")
+_MAKE = re.compile(r"(?:^|[;&|])\s*(?:(?:\$|sudo|time|env|\w+=\S*) +)*make +([^#;&|\n]+)", re.M)
 _LINK = re.compile(r"\]\(([^)\s]+)")
 
 
@@ -36,18 +37,9 @@ def code_spans(text: str) -> list[str]:
 
 def make_targets(text: str) -> Iterator[str]:
     """Every target of every ``make …`` in a code span or a block; in prose ``make`` is a verb."""
-    fenced = (block.text.replace("\\\n", " ") for block in blocks(text))
-    for line in code_spans(text) + [line for part in fenced for line in part.splitlines()]:
-        for command in re.split(r"&&|\|\||[;|]", line.partition(" #")[0]):
-            words = command.split()
-            while words and (
-                words[0] in ("$", "sudo", "time", "env") or re.fullmatch(r"\w+=\S*", words[0])
-            ):
-                del words[0]
-            if words[:1] == ["make"]:
-                yield from (
-                    word for word in words[1:] if "=" not in word and not word.startswith("-")
-                )
+    code = "\n".join([*code_spans(text), *(block.text for block in blocks(text))])
+    for words in _MAKE.findall(code.replace("\\\n", " ")):
+        yield from (word for word in words.split() if "=" not in word and not word.startswith("-"))
 
 
 def makefile_targets() -> set[str]:
