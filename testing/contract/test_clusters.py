@@ -10,19 +10,14 @@ from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import ConfigurationError
 from fakes.simulated_ecs import SimulatedEcs
-from support.cloudformation import Stack, load
-from support.make import PROJECT
+from support.cloudformation import TEMPLATES, Stack
 
-LEDGER, LAMBDA, API, FLEET = (
-    load(PROJECT / "infraestructure" / name)
-    for name in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
-)
+*_, LEDGER, LAMBDA, API, FLEET = TEMPLATES.values()
 FUNCTIONS = {
     "function": (LAMBDA, "Function"),
     "API": (API, "UpdateFunction"),
     "fleet": (FLEET, "FleetFunction"),
 }
-OF_THE_API = {"UpdaterRoleArn": "arn:aws:iam::111122223333:role/r", "UpdaterLogGroupName": "g"}
 EVENT = {
     "ecs_cluster_name": "ECSCluster",
     "ecs_service_name": "ecs-dummy-service",
@@ -57,7 +52,7 @@ def variables(name: str, own: str, ledger: str | None) -> dict[str, str]:
     cluster ``ledger``.
     """
     template, function = FUNCTIONS[name]
-    given: dict[str, Any] = {"ClusterName": own, "LedgerTableName": "a-ledger", **OF_THE_API}
+    given: dict[str, Any] = {"ClusterName": own}
     if name != "function":  # They have its role.
         given["UpdaterClusterName"] = Stack(LAMBDA, {"ClusterName": own}).outputs[
             "FunctionClusterName"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from support.cloudformation import Stack, load
+from support.cloudformation import TEMPLATES, Stack, load
 from support.make import PROJECT
 
 TEMPLATE = load(PROJECT / "examples" / "github" / "oidc-role.yml")
-ROLES = "arn:aws:iam::111122223333:role/task,arn:aws:iam::111122223333:role/execution"
-SENDER = "arn:aws:iam::111122223333:policy/ecs-updater-fleet-sender-eu-west-1"
+ROLES = "arn:aws:iam::000000000000:role/task,arn:aws:iam::000000000000:role/execution"
+SENDER = "arn:aws:iam::000000000000:policy/ecs-updater-fleet-sender-eu-west-1"
 DIRECT = {
     "ClusterName": "ECSCluster",
     "TaskDefinitionFamily": "web",
@@ -29,7 +29,7 @@ def by_sid(*policies: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def role_stack(**parameters: str) -> Stack:
     """The stack of the role for a repository."""
-    return Stack(TEMPLATE, {"Repository": "octocat/shop", **parameters}, by_name=True)
+    return Stack(TEMPLATE, {"Repository": "octocat/shop", **parameters})
 
 
 def test_only_the_jobs_of_one_environment_of_the_repository_may_assume_the_role():
@@ -65,12 +65,8 @@ def test_through_the_queue_the_role_has_only_the_policy_for_senders():
 
 
 def test_direct_updates_may_do_what_the_function_and_the_reconciler_may():
-    templates = PROJECT / "infraestructure"
-    roles = [
-        Stack(load(templates / name), DIRECT, by_name=True).statements
-        for name in ("03-lambda.yml", "02-ledger.yml")
-    ]
-    expected = by_sid(*roles)
+    names = ("03-lambda.yml", "02-ledger.yml")
+    expected = by_sid(*(Stack(TEMPLATES[name], DIRECT).statements for name in names))
     for of_lambda in ("WriteLogs", "SendDeadLetters"):
         del expected[of_lambda]
     expected["UseLedger"]["Action"].append("dynamodb:DescribeTable")

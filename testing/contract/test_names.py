@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import botocore.session
 import pytest
 
-from support.cloudformation import Stack, load
+from support.cloudformation import TEMPLATES, Stack
 from support.make import PROJECT
 from support.parity_declarations import MODULES
 
-ACCOUNT = "111122223333"
+ACCOUNT = "000000000000"
 LONGEST = {"STACK_NAME": 25, "LAMBDA_FUNCTION_NAME": 38}
 # What AWS takes at most, by the property that has the name.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html and the API reference
@@ -36,15 +36,7 @@ LIMITS = {
     "AWS::SQS::Queue": ("QueueName", 80),
 }
 BUCKET = 63
-NEEDED = {
-    "ClusterName": "c",
-    "LaunchType": "EC2",
-    "AccountLogRole": "make",
-    "LedgerTableName": "a-ledger",
-    "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/r",
-    "UpdaterLogGroupName": "g",
-    "UpdaterClusterName": "c",
-}
+EVERYTHING = {"LaunchType": "EC2", "AccountLogRole": "make"}
 
 
 def regions() -> list[str]:
@@ -63,7 +55,7 @@ def too_long(stack_name: str, function: str, region: str) -> Iterator[str]:
             "AWS::StackName": f"{stack_name}{suffix}",
             "AWS::Region": region,
         }
-        stack = Stack(load(PROJECT / "infraestructure" / file), {**NEEDED, **names})
+        stack = Stack(TEMPLATES[file], EVERYTHING | names)
         assert len(names["AWS::StackName"]) <= 128
         for resource in stack.resources.values():
             name, limit = LIMITS.get(resource["Type"], ("", 0))

@@ -16,7 +16,7 @@ from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.deployments.deploy import deploy
 from fakes.simulated_ecs import SimulatedEcs
 from fakes.wire import FAMILY_ARN
-from support.cloudformation import Stack, allows, load
+from support.cloudformation import TEMPLATES, Stack, allows
 from support.deployer import (
     ACCOUNT,
     REGION,
@@ -27,17 +27,15 @@ from support.deployer import (
     printed,
     resource_types,
 )
-from support.make import PROJECT, TOOLS
+from support.make import TOOLS
 from support.permissions import actions, expanded, idle, listed
 from support.recorder import Call
 
 LIMIT = 6144  # Characters of a managed policy without white space.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 
-TASK_ROLE, EXECUTION_ROLE = (
-    f"arn:aws:iam::{ACCOUNT}:role/task",
-    f"arn:aws:iam::{ACCOUNT}:role/execution",
-)
+ROLES = f"arn:aws:iam::{ACCOUNT}:role/"
+TASK_ROLE, EXECUTION_ROLE = f"{ROLES}task", f"{ROLES}execution"
 EVENT = {
     "ecs_cluster_name": "ECSCluster",
     "ecs_service_name": "ecs-dummy-service",
@@ -195,10 +193,7 @@ def _function_policy():
         "VerifyImage": "require",
         "LedgerTableName": "ecs-updater-ledger",
     }
-    stack = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), parameters)
-    text = json.dumps(stack.statements)
-    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-dead-letters"
-    return json.loads(text.replace("111122223333", ACCOUNT).replace("DeadLetterQueue.Arn", queue))
+    return Stack(TEMPLATES["03-lambda.yml"], parameters).statements
 
 
 @pytest.fixture(scope="module", name="requested")
@@ -377,39 +372,46 @@ def test_a_star_is_for_actions_that_know_no_resource_and_no_action_has_one():
             assert not known, statement["Sid"]
 
 
+INSTANCE_ROLE = "ecs-updater-ecs-eu-west-1-instance"
+
+
 @pytest.mark.parametrize(
-    "name", ["other-role", "ecs-updater-eu-west-1-other", "ecs-updater-ecs-eu-west-1-instance"]
+    ("name", "part"),
+    [
+        ("other-role", "instances"),
+        ("ecs-updater-eu-west-1-other", "instances"),
+        (f"{INSTANCE_ROLE}-other", "instances"),
+        (INSTANCE_ROLE, "network"),
+    ],
 )
-def test_the_deployer_writes_and_passes_only_the_roles_of_this_project(name):
-    statements = list(expanded(policies()))
-    role = f"arn:aws:iam::{ACCOUNT}:role/"
-    reads = ("iam:Get", "iam:List")
-    for action in [
-        action
-        for action in actions(statements)
-        if action.startswith("iam:") and not action.startswith(reads)
-    ]:
-        for service in ("lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "ecs.amazonaws.com"):
-            context = {"iam:PassedToService": service, "iam:AWSServiceName": service}
-            assert not allows(statements, action, role + name, context), action
-    logs = role + "ecs-updater-api-logs-eu-west-1"
-    assert allows(
-        statements, "iam:PassRole", logs, {"iam:PassedToService": "apigateway.amazonaws.com"}
-    )
-    assert not allows(
-        statements, "iam:PassRole", logs, {"iam:PassedToService": "lambda.amazonaws.com"}
-    )
-    for own in (f"ecs-updater{part}-eu-west-1" for part in ("", "-completer", "-api-status")):
-        assert allows(
-            statements, "iam:PassRole", role + own, {"iam:PassedToService": "lambda.amazonaws.com"}
-        )
-        assert not allows(
-            statements,
-            "iam:PassRole",
-            role + own,
-            {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
-        )
-        assert not allows(statements, "iam:PassRole", role + own, {})
+def test_the_deployer_writes_and_passes_only_the_roles_of_this_project(name, part):
+    statements = list(expanded(policies() + policy(part)))
+    writes = [each for each in actions(statements) if re.match("iam:(?!Get|List)", each)]
+    for action in writes:
+        for service in ("lambda", "ecs-tasks", "ecs", "ec2"):
+            to = f"{service}.amazonaws.com"
+            context = {"iam:PassedToService": to, "iam:AWSServiceName": to}
+            assert not allows(statements, action, f"{ROLES}{name}", context), action
+
+
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [
+        ("ecs-updater-eu-west-1", "lambda"),
+        ("ecs-updater-completer-eu-west-1", "lambda"),
+        ("ecs-updater-api-status-eu-west-1", "lambda"),
+        ("ecs-updater-api-logs-eu-west-1", "apigateway"),
+        (INSTANCE_ROLE, "ec2"),
+    ],
+)
+def test_the_deployer_passes_a_role_only_to_its_service(name, service):
+    statements = list(expanded(policies() + policy("instances")))
+    role = f"{ROLES}{name}"
+    assert allows(statements, "iam:PutRolePolicy", role)
+    for other in ("lambda", "apigateway", "ec2", "ecs-tasks"):
+        context = {"iam:PassedToService": f"{other}.amazonaws.com"}
+        assert allows(statements, "iam:PassRole", role, context) == (other == service)
+    assert not allows(statements, "iam:PassRole", role, {})
 
 
 @pytest.mark.parametrize(
@@ -447,17 +449,6 @@ def test_the_deployer_changes_no_network_without_the_tag_and_cannot_add_the_tag(
         statements, "ec2:DeleteTags", resource, {"aws:ResourceTag/ecs-updater": "ecs-updater"}
     )
     assert allows(statements, "ec2:CreateTags", resource, {"ec2:CreateAction": "CreateVpc"})
-
-
-def test_with_instances_one_more_role_can_be_written_and_passed_only_to_instances():
-    statements = list(expanded(policy("instances")))
-    role = f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-ecs-eu-west-1-instance"
-    assert allows(statements, "iam:PutRolePolicy", role)
-    assert not allows(statements, "iam:PutRolePolicy", role + "-other")
-    assert allows(statements, "iam:PassRole", role, {"iam:PassedToService": "ec2.amazonaws.com"})
-    assert not allows(
-        statements, "iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"}
-    )
 
 
 @pytest.mark.parametrize("resource_type", sorted(resource_types()))

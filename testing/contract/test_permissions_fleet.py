@@ -18,9 +18,8 @@ from ecs_updater.ledger.batch import Batch, Batches, members_of
 from ecs_updater.ledger.queries import Progress
 from fakes.memory_dynamodb import TABLE
 from fakes.wire import Request
-from support.cloudformation import Stack, allows, load
+from support.cloudformation import TEMPLATES, Stack, allows
 from support.deployer import ACCOUNT, REGION, policies, policy
-from support.make import PROJECT
 from support.permissions import expanded, idle, listed
 from support.table_calls import KEYS, table_and_keys
 
@@ -44,13 +43,7 @@ Requested = tuple[str, str, dict[str, Any]]
 @pytest.fixture(scope="module", name="stack")
 def _stack() -> Stack:
     """The fleet, as the scripts deploy it."""
-    updater = {
-        "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}",
-        "UpdaterClusterName": "ECSCluster",
-        "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
-    }
-    parameters = {**updater, "LedgerTableName": TABLE, "AWS::AccountId": ACCOUNT}
-    return Stack(load(PROJECT / "infraestructure" / "05-fleet.yml"), parameters, by_name=True)
+    return Stack(TEMPLATES["05-fleet.yml"])
 
 
 @pytest.fixture(scope="module", name="sender")

@@ -16,22 +16,11 @@ import pytest
 
 from ecs_updater.aws import dynamodb, ecr, ecs
 from ecs_updater.settings import QueueSettings, Settings
-from support.cloudformation import Stack, allows, load
+from support.cloudformation import TEMPLATES, Stack, allows
 from support.make import PROJECT
 from support.permissions import actions
 
-TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
-VPC, ECS, LEDGER, LAMBDA, API, FLEET = (
-    TEMPLATES[name]
-    for name in (
-        "01-vpc.yml",
-        "02-ecs.yml",
-        "02-ledger.yml",
-        "03-lambda.yml",
-        "04-api.yml",
-        "05-fleet.yml",
-    )
-)
+VPC, ECS, LEDGER, LAMBDA, API, FLEET = TEMPLATES.values()
 
 # What AWS's Service Authorization Reference allows as the resource of an action, if not an ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
@@ -54,31 +43,26 @@ ONLY_STAR = (
     | {"ecr:DescribePullThroughCacheRules"}
 )
 
-ROLE = "arn:aws:iam::111122223333:role/task"
-SERVICE = "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"
-ELSEWHERE = "arn:aws:ecs:eu-west-1:111122223333:service/Other/web"
-REVISION = "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7"
+ROLE = "arn:aws:iam::000000000000:role/task"
+SERVICE = "arn:aws:ecs:eu-west-1:000000000000:service/ECSCluster/web"
+ELSEWHERE = "arn:aws:ecs:eu-west-1:000000000000:service/Other/web"
+REVISION = "arn:aws:ecs:eu-west-1:000000000000:task-definition/web:7"
+DEAD_LETTER_QUEUE = "arn:aws:sqs:eu-west-1:000000000000:ecs-updater-dead-letters"
 PASSED = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
 
 ALL = {"PassableRoleArns": ROLE, "VerifyImage": "warn", "LedgerTableName": "a-ledger"}
 """The parameters with which the function may do all that it ever may."""
 
-BESIDE_THE_FUNCTION = {
-    "UpdaterRoleArn": "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1",
-    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
-    "UpdaterClusterName": "ECSCluster",
-    "LedgerTableName": "a-ledger",
-    "AccountLogRole": "make",
-}
-"""The parameters of API and fleet with which they create every resource."""
+EVERYTHING = {"LaunchType": "EC2", "AccountLogRole": "make"}
+"""The parameters with which the stacks create every resource."""
 
 every_template = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 
 
 def function_stack(**parameters: Any) -> Stack:
-    """Returns the function's stack for the cluster ECSCluster."""
-    return Stack(LAMBDA, {"ClusterName": "ECSCluster", **parameters})
+    """Returns the function's stack."""
+    return Stack(LAMBDA, parameters)
 
 
 def function(**parameters: Any) -> dict[str, Any]:
@@ -171,10 +155,10 @@ SETTINGS: list[tuple[str, Any, str, Any]] = [
 
 def variables(name: str, template: dict[str, Any], **parameters: Any) -> dict[str, str]:
     """Returns the environment of a function."""
-    names = {"ClusterName": "c", "FunctionName": "team", "LedgerTableName": "team-ledger"}
-    given = BESIDE_THE_FUNCTION | names | parameters
-    resources = Stack(template, given, by_name=True).resources
-    return resources[name]["Properties"]["Environment"]["Variables"]
+    names = {"FunctionName": "team", "LedgerTableName": "team-ledger"}
+    return Stack(template, names | parameters).resources[name]["Properties"]["Environment"][
+        "Variables"
+    ]
 
 
 # The function's permissions
@@ -205,15 +189,15 @@ def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_s
         ("iam:PassRole", ROLE, PASSED),
         (
             "logs:CreateLogStream",
-            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x",
+            "arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/ecs-updater:log-stream:x",
             {},
         ),
         (
             "logs:PutLogEvents",
-            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater:log-stream:x",
+            "arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/ecs-updater:log-stream:x",
             {},
         ),
-        ("sqs:SendMessage", "DeadLetterQueue.Arn", {}),
+        ("sqs:SendMessage", DEAD_LETTER_QUEUE, {}),
     ],
 )
 def test_the_function_may(action, resource, context):
@@ -228,10 +212,10 @@ def test_the_function_may(action, resource, context):
         ("ecs:UntagResource", ELSEWHERE, {}),
         ("ecs:UpdateService", SERVICE.replace("ECSCluster", "ECSClusterTwo"), {}),
         ("ecs:DescribeServices", SERVICE.replace("eu-west-1", "us-east-1"), {}),
-        ("ecs:DescribeServices", SERVICE.replace("111122223333", "444455556666"), {}),
+        ("ecs:DescribeServices", SERVICE.replace("000000000000", "444455556666"), {}),
         ("ecs:TagResource", REVISION, {}),  # A revision that is there keeps the tags it has.
         ("ecs:UntagResource", REVISION, REGISTERED),
-        ("ecs:TagResource", "arn:aws:ecs:eu-west-1:111122223333:cluster/ECSCluster", {}),
+        ("ecs:TagResource", "arn:aws:ecs:eu-west-1:000000000000:cluster/ECSCluster", {}),
         ("ecs:DeleteService", SERVICE, {}),
         ("ecs:DeregisterTaskDefinition", REVISION, {}),
         ("iam:PassRole", ROLE, {}),
@@ -239,7 +223,7 @@ def test_the_function_may(action, resource, context):
         ("iam:PassRole", ROLE + "-other", PASSED),
         (
             "logs:PutLogEvents",
-            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ecs-updater-two:log-stream:x",
+            "arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/ecs-updater-two:log-stream:x",
             {},
         ),
     ],
@@ -254,14 +238,7 @@ def test_without_passable_roles_no_role_can_be_passed():
 
 @pytest.mark.parametrize(
     "stack",
-    [
-        Stack(VPC),
-        Stack(ECS, {"LaunchType": "EC2"}),
-        Stack(LEDGER, {"ClusterName": "ECSCluster"}),
-        function_stack(**ALL),
-        Stack(API, BESIDE_THE_FUNCTION),
-        Stack(FLEET, BESIDE_THE_FUNCTION),
-    ],
+    [Stack(template, ALL if template is LAMBDA else EVERYTHING) for template in TEMPLATES.values()],
     ids=TEMPLATES,
 )
 def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack):
@@ -279,14 +256,8 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
 
 @pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API], ids=list(TEMPLATES)[1:5])
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
-    for value in ("", "arn:aws:iam::111122223333:policy/boundary"):
-        parameters = {
-            "ClusterName": "ECSCluster",
-            "LaunchType": "EC2",
-            "PermissionsBoundary": value,
-            **BESIDE_THE_FUNCTION,
-        }
-        roles = Stack(stack, parameters).of_type("AWS::IAM::Role")
+    for value in ("", "arn:aws:iam::000000000000:policy/boundary"):
+        roles = Stack(stack, {**EVERYTHING, "PermissionsBoundary": value}).of_type("AWS::IAM::Role")
         assert roles
         for role in roles:
             (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -336,23 +307,22 @@ def test_logs_are_json_in_a_declared_group_and_dead_letters_are_kept_encrypted()
     resources = function_stack().resources
     properties = resources["Function"]["Properties"]
     assert properties["LoggingConfig"]["LogFormat"] == "JSON"
-    assert resources[properties["LoggingConfig"]["LogGroup"]]["Type"] == "AWS::Logs::LogGroup"
-    assert properties["DeadLetterConfig"]["TargetArn"] == "DeadLetterQueue.Arn"
+    (group,) = function_stack().of_type("AWS::Logs::LogGroup")
+    assert properties["LoggingConfig"]["LogGroup"] == group["LogGroupName"]
+    assert properties["DeadLetterConfig"]["TargetArn"] == DEAD_LETTER_QUEUE
     assert resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
 
 
 def test_the_dead_letter_queue_refuses_calls_without_tls_and_an_alarm_watches_it():
-    topic = "arn:aws:sns:eu-west-1:111122223333:alarms"
-    resources = Stack(
-        LAMBDA, {"ClusterName": "ECSCluster", "AlarmTopicArn": topic}, by_name=True
-    ).resources
+    topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
+    resources = function_stack(AlarmTopicArn=topic).resources
     (statement,) = resources["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
         "Deny",
         "*",
         "sqs:*",
     )
-    assert statement["Resource"] == "arn:aws:sqs:eu-west-1:111122223333:ecs-updater-dead-letters"
+    assert statement["Resource"] == DEAD_LETTER_QUEUE
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     alarm = resources["DeadLetterAlarm"]["Properties"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "ecs-updater-dead-letters"}]
@@ -452,6 +422,15 @@ def test_every_bound_says_what_is_wanted(template):
     for name, parameter in template["Parameters"].items():
         bounds = {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue"} & set(parameter)
         assert bool(bounds) == ("ConstraintDescription" in parameter), name
+
+
+def test_no_arn_has_its_partition_or_its_region_written_out():
+    """An emulator has one of each."""
+    modules = (PROJECT / "infraestructure-terraform" / "modules").glob("*/*.tf")
+    paths = [*(PROJECT / "infraestructure").glob("*.yml"), *modules]
+    for line in (line for path in paths for line in path.read_text("utf-8").splitlines()):
+        if not re.search(r"AllowedPattern:|regex\(", line):
+            assert not re.search("arn:aws|eu-west-1", line), line
 
 
 @every_template

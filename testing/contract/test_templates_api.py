@@ -11,22 +11,17 @@ import pytest
 
 from ecs_updater.api import openapi
 from ecs_updater.api.app import status_of
-from support.cloudformation import Stack, load
+from support.cloudformation import TEMPLATES, USUAL, Stack
 from support.make import PROJECT
 
-API = load(PROJECT / "infraestructure" / "04-api.yml")
-NEEDED = {
-    "UpdaterRoleArn": "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1",
-    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
-    "LedgerTableName": "a-ledger",
-}
-TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/a-ledger"
+API = TEMPLATES["04-api.yml"]
+TABLE = "arn:aws:dynamodb:eu-west-1:000000000000:table/a-ledger"
 _VARIABLE = re.compile(r"\$context\.[\w.]+")
 
 
 def stack(**parameters: Any) -> Stack:
     """Returns the stack that these parameters make."""
-    return Stack(API, {**NEEDED, **parameters}, by_name=True)
+    return Stack(API, parameters)
 
 
 def path_of(resource: str, resources: dict[str, Any]) -> str:
@@ -178,5 +173,5 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
 
 def test_the_writing_function_has_the_role_and_the_log_group_of_the_updater():
     properties = stack().resources["UpdateFunction"]["Properties"]
-    assert properties["Role"] == NEEDED["UpdaterRoleArn"]
-    assert properties["LoggingConfig"]["LogGroup"] == NEEDED["UpdaterLogGroupName"]
+    assert properties["Role"] == USUAL["UpdaterRoleArn"]
+    assert properties["LoggingConfig"]["LogGroup"] == USUAL["UpdaterLogGroupName"]

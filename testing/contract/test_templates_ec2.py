@@ -3,22 +3,21 @@ makes nothing of it.
 """
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.cloudformation import Stack, allows, load
+from support.cloudformation import TEMPLATES, Stack, allows
 
-ECS = load(Path(__file__).resolve().parents[2] / "infraestructure" / "02-ecs.yml")
+ECS = TEMPLATES["02-ecs.yml"]
 NETWORK = {
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "TaskSecurityGroupId": "sg-0123456789abcdef0",
 }
 
-CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/ECSCluster"
-INSTANCE = "arn:aws:ecs:eu-west-1:111122223333:container-instance/ECSCluster/0123456789abcdef"
-MACHINE = "arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0"
+CLUSTER = "arn:aws:ecs:eu-west-1:000000000000:cluster/ECSCluster"
+INSTANCE = "arn:aws:ecs:eu-west-1:000000000000:container-instance/ECSCluster/0123456789abcdef"
+MACHINE = "arn:aws:ec2:eu-west-1:000000000000:instance/i-0123456789abcdef0"
 
 
 class Instances(Stack):
@@ -28,7 +27,7 @@ class Instances(Stack):
     """
 
     def __init__(self, **parameters: Any):
-        super().__init__(ECS, {"LaunchType": "EC2", **NETWORK, **parameters}, by_name=True)
+        super().__init__(ECS, {"LaunchType": "EC2", **NETWORK, **parameters})
 
     def _function(self, name: str, argument: Any) -> Any:
         if name == "Fn::EachMemberEquals":
@@ -98,7 +97,7 @@ def test_fargate_is_the_default_and_makes_nothing_of_the_instances():
 
 
 def test_with_instances_there_is_all_that_fargate_has_and_what_they_need():
-    with_instances, without = Instances(), Stack(ECS, by_name=True)
+    with_instances, without = Instances(), Stack(ECS)
     assert with_instances.resources.items() >= without.resources.items()
     assert {resource["Type"] for resource in with_instances.resources.values()} - {
         resource["Type"] for resource in without.resources.values()
@@ -161,12 +160,12 @@ def test_an_instance_may(action, resource):
         ("ecs:RegisterContainerInstance", CLUSTER + "Two"),
         ("ecs:Poll", INSTANCE.replace("ECSCluster", "ECSClusterTwo")),
         ("ecs:CreateCluster", CLUSTER),
-        ("ecs:UpdateService", "arn:aws:ecs:eu-west-1:111122223333:service/ECSCluster/web"),
-        ("ssm:GetParameter", "arn:aws:ssm:eu-west-1:111122223333:parameter/secret"),
-        ("ssm:UpdateInstanceInformation", MACHINE.replace("111122223333", "444455556666")),
+        ("ecs:UpdateService", "arn:aws:ecs:eu-west-1:000000000000:service/ECSCluster/web"),
+        ("ssm:GetParameter", "arn:aws:ssm:eu-west-1:000000000000:parameter/secret"),
+        ("ssm:UpdateInstanceInformation", MACHINE.replace("000000000000", "444455556666")),
         # A task with a private image pulls it with its execution role.
         ("ecr:GetAuthorizationToken", "*"),
-        ("iam:PassRole", "arn:aws:iam::111122223333:role/task"),
+        ("iam:PassRole", "arn:aws:iam::000000000000:role/task"),
     ],
 )
 def test_an_instance_may_not(action, resource):

@@ -13,40 +13,20 @@ from ecs_updater import throttling
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.settings import QueueSettings
 from ecs_updater.worker.run import NEEDED_SECONDS
-from support.cloudformation import Stack, allows, load
-from support.make import PROJECT
+from support.cloudformation import TEMPLATES, USUAL, Stack, allows
 
-FLEET, LAMBDA = (
-    load(PROJECT / "infraestructure" / name) for name in ("05-fleet.yml", "03-lambda.yml")
-)
-ARN = "arn:aws:%s:eu-west-1:111122223333:%s"
-ROLE = "arn:aws:iam::111122223333:role/ecs-updater-eu-west-1"
-NEEDED = {
-    "UpdaterRoleArn": ROLE,
-    "UpdaterClusterName": "ECSCluster",
-    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
-    "LedgerTableName": "a-ledger",
-}
+FLEET = TEMPLATES["05-fleet.yml"]
+ARN = "arn:aws:%s:eu-west-1:000000000000:%s"
 QUEUE, DEAD_LETTER_QUEUE = (
     ARN % ("sqs", f"ecs-updater-fleet{name}.fifo") for name in ("", "-dead-letters")
 )
-TABLE = ARN % ("dynamodb", "table/a-ledger")
+TABLE = ARN % ("dynamodb", "table/ecs-updater-ledger")
 SERVICE = ARN % ("ecs", "service/ECSCluster/web")
-
-
-def stack(**parameters: Any) -> Stack:
-    """Returns the stack that these parameters make."""
-    return Stack(FLEET, {**NEEDED, **parameters}, by_name=True)
 
 
 def made(name: str, **parameters: Any) -> dict[str, Any]:
     """Returns the properties of a resource."""
-    return stack(**parameters).resources[name]["Properties"]
-
-
-def variables(**parameters: Any) -> dict[str, str]:
-    """Returns the worker's environment."""
-    return made("FleetFunction", **parameters)["Environment"]["Variables"]
+    return Stack(FLEET, parameters).resources[name]["Properties"]
 
 
 # The queue
@@ -83,7 +63,8 @@ def test_failed_messages_go_to_the_dead_letter_queue_which_accepts_only_this_que
         "sourceQueueArns": [QUEUE],
     }
     assert "RedrivePolicy" not in made("FleetDeadLetterQueue")
-    assert str(redrive["maxReceiveCount"]) == variables()["MAX_RECEIVES"]
+    variables = made("FleetFunction")["Environment"]["Variables"]
+    assert str(redrive["maxReceiveCount"]) == variables["MAX_RECEIVES"]
 
 
 # The worker
@@ -107,14 +88,15 @@ def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in
 
 
 def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
-    given = variables(EcsRates="RegisterTaskDefinition=40/2,UpdateService=80/0.5")
-    address = "https://sqs.eu-west-1.amazonaws.com/111122223333/ecs-updater-fleet"
+    rates = "RegisterTaskDefinition=40/2,UpdateService=80/0.5"
+    given = made("FleetFunction", EcsRates=rates)["Environment"]["Variables"]
+    address = "https://sqs.eu-west-1.amazonaws.com/000000000000/ecs-updater-fleet"
     assert (given["QUEUE_URL"], given["DEAD_LETTER_QUEUE_URL"]) == (
         f"{address}.fifo",
         f"{address}-dead-letters.fifo",
     )
     settings = QueueSettings.from_environment(given)
-    assert settings == QueueSettings("arn:aws:ecs:eu-west-1:111122223333:", given["ECS_RATES"], 20)
+    assert settings == QueueSettings("arn:aws:ecs:eu-west-1:000000000000:", given["ECS_RATES"], 20)
     assert throttling.parse_rates(settings.ecs_rates)[throttling.UPDATE] == throttling.Rate(80, 0.5)
 
 
@@ -141,10 +123,11 @@ def test_a_rate_with_which_no_message_could_be_worked_off_is_refused(text):
 def test_the_worker_has_the_role_and_the_log_group_of_the_function():
     worker = made("FleetFunction")
     assert (worker["Role"], worker["LoggingConfig"]["LogGroup"]) == (
-        ROLE,
-        "/aws/lambda/ecs-updater",
+        USUAL["UpdaterRoleArn"],
+        USUAL["UpdaterLogGroupName"],
     )
-    assert not stack().of_type("AWS::IAM::Role") and not stack().of_type("AWS::Logs::LogGroup")
+    kinds = {resource["Type"] for resource in FLEET["Resources"].values()}
+    assert not kinds & {"AWS::IAM::Role", "AWS::Logs::LogGroup"}
 
 
 def test_the_role_may_work_off_the_queue_beside_what_the_function_may():

@@ -10,17 +10,13 @@ from moto.events.models import EventPattern
 
 from ecs_updater.ledger.queries import RECENT
 from fakes.memory_dynamodb import TABLE
-from support.cloudformation import Stack, allows, load
-from support.make import PROJECT
+from support.cloudformation import TEMPLATES, Stack, allows
 from support.permissions import actions, listed
 
 pytest_plugins = ["support.ledger_fixtures"]
 
-LEDGER, LAMBDA = (
-    load(PROJECT / "infraestructure" / name) for name in ("02-ledger.yml", "03-lambda.yml")
-)
-
-ARN = "arn:aws:%s:eu-west-1:111122223333:%s"
+LEDGER, LAMBDA = TEMPLATES["02-ledger.yml"], TEMPLATES["03-lambda.yml"]
+ARN = "arn:aws:%s:eu-west-1:000000000000:%s"
 SERVICE = ARN % ("ecs", "service/ECSCluster/web")
 REVISION = ARN % ("ecs", "task-definition/web:7")
 DEPLOYED = ARN % ("ecs", "service-revision/ECSCluster/web/0123456789")
@@ -28,7 +24,7 @@ DEPLOYMENT = ARN % ("ecs", "service-deployment/ECSCluster/web/a0b1c2")
 TASK = ARN % ("ecs", "task/ECSCluster/0123456789abcdef")
 LISTED = {"ecs:cluster": ARN % ("ecs", "cluster/ECSCluster")}
 ITEMS = ARN % ("dynamodb", f"table/{TABLE}")
-ROLE = "arn:aws:iam::111122223333:role/task"
+ROLE = "arn:aws:iam::000000000000:role/task"
 IMAGES = "arn:aws:ecr:us-east-1:444455556666:repository/team/app"
 
 # As AWS documents it:
@@ -38,7 +34,7 @@ EVENT: dict[str, Any] = {
     "id": "ddca6449-b258-46c0-8653-e0e3aEXAMPLE",
     "detail-type": "ECS Deployment State Change",
     "source": "aws.ecs",
-    "account": "111122223333",
+    "account": "000000000000",
     "time": "2020-05-23T12:31:14Z",
     "region": "eu-west-1",
     "resources": [SERVICE],
@@ -52,14 +48,9 @@ EVENT: dict[str, Any] = {
 }
 
 
-def stack(**parameters: Any) -> Stack:
-    """Returns the ledger's stack for the cluster ECSCluster."""
-    return Stack(LEDGER, {"ClusterName": "ECSCluster", **parameters}, by_name=True)
-
-
 def made(name: str, **parameters: Any) -> dict[str, Any]:
     """Returns the properties of a resource of the ledger's stack."""
-    return stack(**parameters).resources[name]["Properties"]
+    return Stack(LEDGER, parameters).resources[name]["Properties"]
 
 
 def statements(deployed: Stack) -> dict[str, dict[str, Any]]:
@@ -67,11 +58,9 @@ def statements(deployed: Stack) -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for statement in deployed.statements}
 
 
-BOTH = {"ClusterName": "ECSCluster", "TaskDefinitionFamily": "web", "PassableRoleArns": ROLE}
-FUNCTION = statements(
-    Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}, by_name=True)
-)
-RECONCILER = statements(stack(**BOTH))
+BOTH = {"TaskDefinitionFamily": "web", "PassableRoleArns": ROLE}
+FUNCTION = statements(Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}))
+RECONCILER = statements(Stack(LEDGER, BOTH))
 
 
 # The table
@@ -181,7 +170,7 @@ def test_both_may(role, action, resource, context):
         ("ecs:ListTasks", "*", {"ecs:cluster": LISTED["ecs:cluster"] + "-two"}),
         ("dynamodb:UpdateItem", ITEMS + "-two", {}),
         ("dynamodb:UpdateItem", ITEMS.replace("eu-west-1", "us-east-1"), {}),
-        ("dynamodb:UpdateItem", ITEMS.replace("111122223333", "444455556666"), {}),
+        ("dynamodb:UpdateItem", ITEMS.replace("000000000000", "444455556666"), {}),
         *(
             (f"dynamodb:{operation}", ITEMS, {})
             for operation in ("DeleteTable", "Scan", "BatchWriteItem")
@@ -214,7 +203,7 @@ def test_the_reconciler_may_what_the_function_may_and_write_its_logs_and_read_ma
         ("ecs:TagResource", REVISION, {}),
         (
             "iam:PassRole",
-            "arn:aws:iam::111122223333:role/other",
+            "arn:aws:iam::000000000000:role/other",
             {"iam:PassedToService": "ecs-tasks.amazonaws.com"},
         ),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
@@ -233,16 +222,11 @@ def test_images_of_other_accounts_and_regions_can_be_read_when_they_are_to_be_ch
         for operation in ("BatchGetImage", "GetDownloadUrlForLayer")
     )
     for checks in ({"VerifyImage": "require"}, {"VerifyImage": "warn"}, {"PinDigest": "digest"}):
-        assert {"ReadImages", "ReadCacheRules"} <= statements(
-            Stack(LAMBDA, {"ClusterName": "ECSCluster", **checks})
-        ).keys()
+        assert {"ReadImages", "ReadCacheRules"} <= statements(Stack(LAMBDA, checks)).keys()
 
 
 def test_without_a_ledger_no_table_can_be_used_and_without_checks_no_image_be_read():
-    assert (
-        not {"UseLedger", "ReadImages", "ReadCacheRules"}
-        & statements(Stack(LAMBDA, {"ClusterName": "ECSCluster"})).keys()
-    )
+    assert not {"UseLedger", "ReadImages", "ReadCacheRules"} & statements(Stack(LAMBDA)).keys()
 
 
 # What invokes the reconciler
@@ -273,7 +257,7 @@ def test_the_end_of_a_deployment_calls_the_reconciler(name):
     [
         {"detail": {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS"}},
         {"resources": [SERVICE.replace("ECSCluster", "ECSClusterTwo")]},
-        {"resources": [SERVICE.replace("111122223333", "444455556666")]},
+        {"resources": [SERVICE.replace("000000000000", "444455556666")]},
         {"detail-type": "ECS Service Action"},
         {"source": "a.test"},
     ],
@@ -313,5 +297,5 @@ def test_the_table_is_protected_from_deletion_unless_that_is_switched_off(parame
 
 
 def test_the_table_outlives_its_stack_and_the_name_of_the_function():
-    table = stack().resources["LedgerTable"]
+    table = LEDGER["Resources"]["LedgerTable"]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")

@@ -20,10 +20,10 @@ import pytest
 from e2e.event_suite.cases import ServiceState
 from e2e.event_suite.service import Service
 from support.account import ON_ACCOUNT, Account
-from support.cloudformation import Stack, allows, load
+from support.cloudformation import TEMPLATES, Stack, allows
 from support.deployer import IDLE_HERE, handled, needs, policies, resource_types
 from support.events import OUTCOMES
-from support.make import PROJECT, Result, Workspace, until
+from support.make import Result, Workspace, until
 from support.permissions import (
     Statement,
     actions,
@@ -98,8 +98,7 @@ NOT_HERE = {
 
 def _in_the_template() -> list[str]:
     """The actions of the role on ECS and on the ledger, as the template has them."""
-    parameters = {"ClusterName": "ECSCluster", "LedgerTableName": TABLE}
-    statements = Stack(load(PROJECT / "infraestructure" / "03-lambda.yml"), parameters).statements
+    statements = Stack(TEMPLATES["03-lambda.yml"], {"LedgerTableName": TABLE}).statements
     return [action for action in actions(statements) if action.startswith(("ecs:", "dynamodb:"))]
 
 

@@ -1,7 +1,8 @@
 """Reads a CloudFormation template as CloudFormation does, as far as the project's templates need
 it.
 
-``load`` parses one; ``Stack`` resolves its parameters, conditions and intrinsic functions;
+``load`` parses one, ``TEMPLATES`` has those of ``infraestructure``; ``Stack`` resolves parameters,
+conditions and intrinsic functions;
 ``identifier`` says what AWS makes of a resource's name; ``allows`` decides whether policy
 statements allow a call.
 """
@@ -17,13 +18,23 @@ from typing import Any
 
 import yaml
 
+from .make import PROJECT
+
 PSEUDO_PARAMETERS = {
-    "AWS::AccountId": "111122223333",
+    "AWS::AccountId": "000000000000",
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
     "AWS::StackName": "a-stack",
     "AWS::URLSuffix": "amazonaws.com",
 }
+USUAL = {
+    "ClusterName": "ECSCluster",
+    "UpdaterRoleArn": "arn:aws:iam::000000000000:role/ecs-updater-eu-west-1",
+    "UpdaterClusterName": "ECSCluster",
+    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
+    "LedgerTableName": "ecs-updater-ledger",
+}
+"""The parameters without a default."""
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
 _IAM_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:%s"
 # What a reference and an attribute are, of a resource that has a name: the property with the name,
@@ -107,6 +118,9 @@ def _with_files(value: Any, folder: Path) -> Any:
     return value
 
 
+TEMPLATES = {path.name: load(path) for path in sorted((PROJECT / "infraestructure").glob("*.yml"))}
+
+
 def identifier(
     resource_type: str, attribute: str, name: str | None, pseudo: Mapping[str, str]
 ) -> str | None:
@@ -124,14 +138,12 @@ class Stack:
     """A template with values for its parameters, and for pseudo parameters where they are not to be
     the usual ones.
 
-    A reference to a resource resolves to its logical id, an attribute of one to
-    ``LogicalId.Attribute``; with ``by_name`` to what AWS makes of the resource's name, where it has
-    one.
+    A reference to a resource, and an attribute of one, resolves to what AWS makes of the resource's
+    name; without a name to its logical id and to ``LogicalId.Attribute``.
     """
 
     template: Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    by_name: bool = False
 
     @cached_property
     def pseudo(self) -> dict[str, str]:
@@ -142,7 +154,7 @@ class Stack:
     def _values(self) -> dict[str, Any]:
         values: dict[str, Any] = dict(self.pseudo)
         for name, parameter in self.template.get("Parameters", {}).items():
-            value = self.parameters.get(name, parameter.get("Default"))
+            value = self.parameters.get(name, parameter.get("Default", USUAL.get(name)))
             assert value is not None, f"Parameter {name} must have a value"
             values[name] = (
                 str(value).split(",") if parameter["Type"] == "CommaDelimitedList" else str(value)
@@ -277,8 +289,6 @@ class Stack:
         )
 
     def _identifier(self, resource: str, attribute: str) -> str | None:
-        if not self.by_name:
-            return None
         declared = self.template["Resources"][resource]
         name = declared.get("Properties", {}).get(_IDENTIFIERS.get(declared["Type"], ("",))[0])
         return identifier(declared["Type"], attribute, self.resolve(name), self.pseudo)

@@ -32,7 +32,7 @@ from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.store import History
 from ecs_updater.model.arn import service_key
 
-from .cloudformation import Stack, load
+from .cloudformation import TEMPLATES, Stack
 from .docker import docker
 from .make import PROJECT, TOOLS, Workspace, until
 from .rollout_world import Outcome, outcome_of
@@ -198,8 +198,7 @@ class Containers:
 
     def make_table(self, name: str) -> None:
         """The ledger's table, as the template has it."""
-        template = load(PROJECT / "infraestructure" / "02-ledger.yml")
-        (table,) = Stack(template, {"ClusterName": CLUSTER}).of_type("AWS::DynamoDB::Table")
+        (table,) = Stack(TEMPLATES["02-ledger.yml"]).of_type("AWS::DynamoDB::Table")
         keys = {
             key: table[key]
             for key in (

@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from support.cloudformation import Stack, load
+from support.cloudformation import TEMPLATES, Stack
 from support.make import PROJECT, TOOLS
 from support.permissions import Statement
 from support.recorder import Call
@@ -79,14 +79,6 @@ _EC2_IDS = {
     "sg": "security-group",
 }
 _EC2_ID = re.compile(r"\b(vpc|subnet|igw|rtb|sg)-[0-9a-f]+\b")
-# What the API's and the fleet's template are given by the scripts.
-_OF_THE_API = {
-    "UpdaterRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-{REGION}",
-    "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
-    "UpdaterClusterName": "ECSCluster",
-    "LedgerTableName": "ecs-updater-ledger",
-    "AccountLogRole": "make",
-}
 # Always allowed.
 _FREE = {"sts:GetCallerIdentity"}
 
@@ -113,12 +105,11 @@ def policies() -> tuple[Statement, ...]:
 
 def resource_types(launch_type: str = "FARGATE") -> set[str]:
     """The types of resource that the templates make."""
-    templates = sorted((PROJECT / "infraestructure").glob("*.yml"))
-    parameters = {"ClusterName": "ECSCluster", "LaunchType": launch_type, **_OF_THE_API}
+    parameters = {"LaunchType": launch_type, "AccountLogRole": "make"}
     return {
         resource["Type"]
-        for path in templates
-        for resource in Stack(load(path), parameters).resources.values()
+        for template in TEMPLATES.values()
+        for resource in Stack(template, parameters).resources.values()
     }
 
 

@@ -273,6 +273,10 @@ KINDS = {
 }
 
 
+ATTRIBUTE = ("ec2", "describe_vpc_attribute")
+ATTRIBUTES = {"EnableDnsSupport": "enableDnsSupport", "EnableDnsHostnames": "enableDnsHostnames"}
+
+
 def network(state: Deployment) -> dict[str, Any]:
     """The VPCs that have a name, and what is in them, each by its name."""
     found: dict[str, Any] = {}
@@ -280,20 +284,14 @@ def network(state: Deployment) -> dict[str, Any]:
         if vpc.get("Tags"):  # Not the account's own.
             found[state.name(vpc["VpcId"], tags(vpc["Tags"])["Name"])] = {
                 **{kind: content(state, vpc["VpcId"], kind) for kind in CONTENT},
-                **{name: attribute(state, vpc["VpcId"], name) for name in ATTRIBUTES},
+                **{
+                    key: canonical(state.call(*ATTRIBUTE, VpcId=vpc["VpcId"], Attribute=name)[key])
+                    for key, name in ATTRIBUTES.items()
+                },
                 "CidrBlock": vpc["CidrBlock"],
                 "tags": tags(vpc["Tags"]),
             }
     return found
-
-
-ATTRIBUTES = ("enableDnsSupport", "enableDnsHostnames")
-
-
-def attribute(state: Deployment, vpc: str, name: str) -> Any:
-    """An attribute of a VPC."""
-    said = state.call("ec2", "describe_vpc_attribute", VpcId=vpc, Attribute=name)
-    return canonical(said[name[0].upper() + name[1:]])
 
 
 def content(state: Deployment, vpc: str, kind: str) -> dict[str, Any]:
