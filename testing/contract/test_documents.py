@@ -131,10 +131,6 @@ def test_the_readme_shows_an_event_that_needs_no_configuration():
         parse(event, Settings())
 
 
-# What the tests above see, on a document of their own: a reader that finds nothing would let
-# everything pass.
-
-
 def sentences(text: str) -> Iterator[str]:
     """The sentences of paragraphs, list items and cells of tables, without blocks of code."""
     for block in re.split(r"\n\s*\n|\n(?=[-*|#]|\d+\. )|\|", FENCE.sub("", text)):

@@ -42,7 +42,7 @@ EVENT = {
     "ecs_image_name": "busybox:1.36",
     "ecs_tag": {"new": "value"},
 }
-# The narrowest resource in AWS's reference for each action of the function:
+# The narrowest resource in AWS's reference for each action of the function and of the API's:
 # https://docs.aws.amazon.com/service-authorization/latest/
 # reference/list_amazonelasticcontainerservice.html, list_awsidentityandaccessmanagementiam.html and
 # so on.
@@ -58,6 +58,8 @@ NARROWEST = {
     "ecs:DescribeServiceDeployments": {"service", "service-deployment"},
     "ecs:StopServiceDeployment": {"service", "service-deployment"},
     "ecs:DescribeTasks": {"task"},
+    "ecs:ListClusters": {"*"},
+    "ecs:ListServices": {"*"},
     # Of instances; for a service it is evaluated with only the cluster as a condition.
     "ecs:ListTasks": {"*"},
     "ecr:BatchGetImage": {"repository"},
@@ -247,11 +249,10 @@ def test_lambda_may_write_the_logs_of_the_function_and_send_its_dead_letters_and
         )
 
 
-def test_every_action_of_the_function_is_on_the_narrowest_resource_of_the_reference(
-    function_policy,
-):
-    assert set(actions(function_policy)) == set(NARROWEST)
-    for statement in function_policy:
+def test_every_action_of_a_function_is_on_the_narrowest_resource_of_the_reference(function_policy):
+    statements = [*function_policy, *Stack(TEMPLATES["04-api.yml"]).statements]
+    assert set(actions(statements)) == set(NARROWEST)
+    for statement in statements:
         for resource in listed(statement["Resource"]):
             kind = resource if resource == "*" else re.split("[:/]", resource.split(":", 5)[5])[0]
             assert all(kind in NARROWEST[action] for action in listed(statement["Action"])), (

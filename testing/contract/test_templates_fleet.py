@@ -88,8 +88,8 @@ def test_with_as_many_workers_as_there_are_each_gets_its_revisions_registered_in
 
 
 def test_the_worker_knows_its_queues_and_how_the_arns_of_its_account_begin():
-    rates = "RegisterTaskDefinition=40/2,UpdateService=80/0.5"
-    given = made("FleetFunction", EcsRates=rates)["Environment"]["Variables"]
+    changed = "RegisterTaskDefinition=40/2,UpdateService=80/0.5"
+    given = made("FleetFunction", EcsRates=changed)["Environment"]["Variables"]
     address = "https://sqs.eu-west-1.amazonaws.com/000000000000/ecs-updater-fleet"
     assert (given["QUEUE_URL"], given["DEAD_LETTER_QUEUE_URL"]) == (
         f"{address}.fifo",

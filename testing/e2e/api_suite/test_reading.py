@@ -1,6 +1,5 @@
 """What the API answers about itself and about the running services."""
 
-import html.parser
 from typing import Any
 
 import jsonschema
@@ -32,26 +31,15 @@ def test_the_help_needs_no_key_and_lists_the_routes_for_a_program(accept, api):
 
 def test_a_browser_gets_a_page_in_which_nothing_runs_but_its_own_script(api):
     reply = api.call("GET", "", headers={"Accept": "text/html,application/xhtml+xml"}, key="")
-    policy = dict(
-        part.split(maxsplit=1)
-        for part in map(str.strip, reply.headers["content-security-policy"].split(";"))
-        if part
-    )
-    found = []
-    parser = html.parser.HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))  # type: ignore[method-assign]
-    parser.feed(reply.content.decode())
+    policy = reply.headers["content-security-policy"]
 
     assert reply.status_code == 200 and reply.headers["content-type"].startswith("text/html")
-    assert policy["default-src"] == "'none'" and policy["script-src"].startswith("'sha256-")
-    assert (
-        reply.headers["referrer-policy"] == "no-referrer"
-        and reply.headers["cache-control"] == "no-store"
+    assert "default-src 'none';" in policy and "script-src 'sha256-" in policy
+    assert (reply.headers["referrer-policy"], reply.headers["cache-control"]) == (
+        "no-referrer",
+        "no-store",
     )
-    assert {"html", "script"} <= {tag for tag, _ in found}
-    assert not [
-        tag for tag, attributes in found if {"src", "onclick", "onload"} & attributes.keys()
-    ]
+    assert "</script>" in reply.text
 
 
 def services(reply) -> dict[tuple[str, str], dict[str, Any]]:
@@ -106,30 +94,14 @@ def test_the_pages_of_the_list_have_everything_once(api):
     assert found == whole
 
 
-def test_the_openapi_document_has_the_routes(api):
+def test_the_openapi_document_has_the_routes_and_describes_what_they_answer(api):
     document = answered(api.call("GET", "openapi.json"))
 
-    assert document["openapi"].startswith("3.1.")
-    assert document["info"].keys() >= {"title", "version"}
-    operations = {
-        f"{method.upper()} {path}": operation
+    assert {
+        f"{method.upper()} {path}": bool(operation["security"])
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
-    }
-    assert {name: bool(operation["security"]) for name, operation in operations.items()} == ROUTES
-    for name, operation in operations.items():
-        assert all(answer["description"] for answer in operation["responses"].values()), name
-        parameters = operation.get("parameters", [])
-        in_path = {
-            parameter["name"]
-            for parameter in parameters
-            if parameter["in"] == "path" and parameter["required"]
-        }
-        assert in_path == ({"id"} if "{id}" in name else set())
-
-
-def test_the_openapi_document_describes_what_is_answered(api):
-    document = answered(api.call("GET", "openapi.json"))
+    } == ROUTES
     routes = {
         "/": "",
         "/list": "list?launch_type=ALL&images=1",

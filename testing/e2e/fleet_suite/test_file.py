@@ -4,7 +4,6 @@ it says.
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,6 @@ from e2e.fleet_suite.command import Ran, batch_command, run
 from teardown.workload import services_of_the_suite
 
 MISSING = "-fleet-missing"
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A file that was deployed."""
-
-    path: Path
-    ran: Ran
-    revision: str
-    """What the service ran before that was to stay as it is."""
 
 
 @pytest.fixture(scope="module", name="events_of_the_file")
@@ -48,14 +37,6 @@ def _events_of_the_file(events, at_first, services) -> list[dict[str, Any]]:  # 
     ]
 
 
-def revision(ecs, name: str) -> str:
-    """What a service runs."""
-    (found,) = ecs.describe_services(cluster=os.environ["CLUSTER_NAME"], services=[name])[
-        "services"
-    ]
-    return found["taskDefinition"]
-
-
 @pytest.fixture(scope="module", name="path")
 def _path(events_of_the_file, tmp_path_factory) -> Path:
     """The file, in which the cluster is a default. JSON is YAML, too."""
@@ -66,10 +47,9 @@ def _path(events_of_the_file, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module", name="deployed")
-def _deployed(path, ecs) -> Deployed:
+def _deployed(path) -> Ran:
     """The file, deployed to the end."""
-    before = revision(ecs, services_of_the_suite(os.environ["SERVICE_NAME"])[1])
-    return Deployed(path, batch_command("deploy", "--file", str(path)), before)
+    return batch_command("deploy", "--file", str(path))
 
 
 def test_a_dry_run_says_what_would_change_and_writes_nothing(path, services, at_first):
@@ -84,16 +64,16 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(path, services, at_
 def test_each_service_has_its_verdict(deployed):
     dummy = os.environ["SERVICE_NAME"]
     first, second = services_of_the_suite(dummy)
-    verdicts = {name: item["verdict"] for name, item in deployed.ran.ends.items()}
+    verdicts = {name: item["verdict"] for name, item in deployed.ends.items()}
     assert verdicts == {
         dummy: "SUCCEEDED",
         first: "SUCCEEDED",
         second: "NO_CHANGE",
         dummy + MISSING: "FAILED",
-    }, deployed.ran
-    arns = deployed.ran.ends[dummy]["taskDefinitionArn"]
-    assert arns["after"] not in (None, arns["before"]) and deployed.ran.ends[dummy]["deploymentId"]
-    gone = deployed.ran.ends[dummy + MISSING]
+    }, deployed
+    arns = deployed.ends[dummy]["taskDefinitionArn"]
+    assert arns["after"] not in (None, arns["before"]) and deployed.ends[dummy]["deploymentId"]
+    gone = deployed.ends[dummy + MISSING]
     assert (gone["cause"], gone["errorType"]) == (
         f"ecs_service_name {dummy + MISSING} not found",
         "ServiceNotFoundError",
@@ -101,8 +81,8 @@ def test_each_service_has_its_verdict(deployed):
 
 
 def test_the_summary_and_the_exit_code_report_the_batch(deployed):
-    summary = deployed.ran.records[-1]
-    assert (summary["type"], summary["exitCode"], deployed.ran.status) == ("summary", 1, 1)
+    summary = deployed.records[-1]
+    assert (summary["type"], summary["exitCode"], deployed.status) == ("summary", 1, 1)
     counts = {state: number for state, number in summary["states"].items() if number}
     assert counts == {"succeeded": 2, "unchanged": 1, "failed": 1}
 
@@ -116,12 +96,8 @@ def test_ecs_has_the_images_and_tags_of_the_file(events, services, at_first):
     ]
 
 
-def test_what_was_so_already_has_no_new_revision(deployed, ecs):
-    assert revision(ecs, services_of_the_suite(os.environ["SERVICE_NAME"])[1]) == deployed.revision
-
-
 def test_watch_shows_the_same_states_again(deployed):
-    back = batch_command("watch", deployed.ran.batch)
+    back = batch_command("watch", deployed.batch)
     assert back.status == 1
 
     def states_of(ran: Ran) -> list[tuple[Any, ...]]:
@@ -130,11 +106,11 @@ def test_watch_shows_the_same_states_again(deployed):
             for end in ran.ends.values()
         )
 
-    assert states_of(back) == states_of(deployed.ran)
+    assert states_of(back) == states_of(deployed)
 
 
 def test_a_batch_that_is_over_can_be_stopped(deployed):
-    ran = run("stop", deployed.ran.batch, "--name", os.environ["LAMBDA_FUNCTION_NAME"])
+    ran = run("stop", deployed.batch, "--name", os.environ["LAMBDA_FUNCTION_NAME"])
     assert (ran.status, ran.output) == (0, "") and "starts no further service" in ran.errors
 
 
@@ -144,7 +120,7 @@ def test_a_message_that_comes_again_does_nothing(deployed, events, services, sen
     dummy.restore(at_first)
     send(
         events["MULTIPLE_TAGS"].event
-        | {"request_id": deployed.ran.ends[os.environ["SERVICE_NAME"]]["requestId"]}
+        | {"request_id": deployed.ends[os.environ["SERVICE_NAME"]]["requestId"]}
     )
     ended(send(events["WRONG_IMAGE_NAME"].event))
     assert dummy.read() == at_first
