@@ -17,6 +17,7 @@ from support import terraform as terraform_cli
 from support.account import CREDENTIALS
 from support.make import PROJECT, Workspace
 from support.parity_declarations import snake
+from support.parity_state import KINDS, Deployment
 from support.permissions import document
 
 ACTION = yaml.safe_load((PROJECT / "action.yml").read_text("utf-8"))
@@ -177,22 +178,6 @@ def test_invalid_inputs_are_refused_and_never_executed(runner, given, expected):
     assert not (runner.workspace / "executed").exists()
 
 
-def role_of(iam: Any, name: str) -> dict[str, Any]:
-    """The trust and the permissions of a role."""
-    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
-    inline = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    role = iam.get_role(RoleName=name)["Role"]
-    return {
-        "trust": role["AssumeRolePolicyDocument"],
-        "description": role["Description"],
-        "attached": [policy["PolicyArn"] for policy in attached],
-        "inline": {
-            policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-            for policy in inline
-        },
-    }
-
-
 @pytest.mark.usefixtures("terraform")
 def test_cloudformation_and_terraform_make_the_same_role(emulator, tmp_path):
     iam, cloudformation = emulator.client("iam"), emulator.client("cloudformation")
@@ -236,5 +221,6 @@ def test_cloudformation_and_terraform_make_the_same_role(emulator, tmp_path):
     done = apply({**values, "RoleName": "by-terraform"})
     assert done.returncode == 0 and "Warning" not in done.stdout, done
 
-    made = [role_of(iam, f"by-{tool}") for tool in ("cloudformation", "terraform")]
-    assert made[0]["inline"] and made[0] == made[1]
+    roles = Deployment(emulator.client).kind(KINDS["roles"])
+    made = [roles[f"by-{tool}"] | {"RoleName": ""} for tool in ("cloudformation", "terraform")]
+    assert made[0]["policies"] and made[0]["managed"] and made[0] == made[1]

@@ -285,18 +285,16 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 EVERYTHING = {
     "launch_type": "EC2",
     "account_log_role": "make",
-    "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "permissions_boundary": SETTINGS["PERMISSIONS_BOUNDARY"],
 }
 """The values with which both create every resource."""
 
 
 @pytest.fixture(scope="module", name="written")
-def _written(terraform, workspace, tmp_path_factory) -> tuple[dict[str, Stack], dict[str, Any]]:
+def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str, Any]]:
     """The stacks and the plan for AWS, not for an emulator."""
     emulator = workspace("plans")
     emulator.make("emulator-up").succeeded()
-    package = tmp_path_factory.mktemp("package") / "package.zip"
-    package.touch()
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
     return stacks(TEMPLATES), terraform.plan(files | EVERYTHING, **place)

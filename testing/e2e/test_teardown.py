@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 from botocore.client import BaseClient
 
-from support.make import PROJECT, TOOLS, Result, Workspace
+from support.make import PROJECT, TOOLS, Result
 from support.teardown import (
     ACCOUNT,
     BUCKET,
@@ -42,21 +42,6 @@ KEPT = [f"role {LOG_ROLE} from the settings of API Gateway", f"role {LOG_ROLE}",
 """What outlives its stack, and has to be removed on its own."""
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
-
-
-@pytest.fixture(scope="module", name="workspace")
-def _workspace(tmp_path_factory, aws_cli) -> Iterator[Callable[[str], Workspace]]:
-    """Makes workspaces, the emulators in which are stopped at the end."""
-    made = []
-
-    def make(name: str) -> Workspace:
-        made.append(Workspace(tmp_path_factory.mktemp(name), SAM_MODE="emulator", AWS_CLI=aws_cli))
-        return made[-1]
-
-    yield make
-    for workspace in made:
-        workspace.make("emulator-down")
-        workspace.end()
 
 
 @pytest.fixture(scope="module", name="shared")

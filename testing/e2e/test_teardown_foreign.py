@@ -4,12 +4,12 @@ made here. On an emulator.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
-from support.make import Result, Workspace
+from support.make import Result
 from support.teardown import (
     ACCOUNT,
     API_TEMPLATE,
@@ -52,12 +52,9 @@ OF_ANOTHER_STACK = [{"Key": "ecs-updater", "Value": "another-stack"}]
 
 
 @pytest.fixture(scope="module", name="shared")
-def _shared(tmp_path_factory, aws_cli) -> Iterator[Emulator]:
+def _shared(workspace) -> Emulator:
     """The emulator of all these tests."""
-    workspace = Workspace(tmp_path_factory.mktemp("foreign"), SAM_MODE="emulator", AWS_CLI=aws_cli)
-    yield start_emulator(workspace)
-    workspace.make("emulator-down")
-    workspace.end()
+    return start_emulator(workspace("foreign"))
 
 
 @pytest.fixture(name="emulator")
