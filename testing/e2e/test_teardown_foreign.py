@@ -126,12 +126,11 @@ def _vpc(emulator: Emulator, tags: list[dict[str, str]]) -> str:
 
 
 def _auto_scaling_group(emulator: Emulator) -> None:
-    name = f"{STACK}-ecs-instances"
     emulator.client("ec2").create_launch_template(
         LaunchTemplateName="some", LaunchTemplateData={"InstanceType": "t3.micro"}
     )
     emulator.client("autoscaling").create_auto_scaling_group(
-        AutoScalingGroupName=name,
+        AutoScalingGroupName=INSTANCES,
         MinSize=0,
         MaxSize=0,
         AvailabilityZones=[f"{REGION}a"],

@@ -15,16 +15,14 @@ class Account:
     """
 
     def __init__(self):
-        self._stubbers: dict[str, tuple[Any, Stubber]] = {}
+        self._stubbers: dict[str, Stubber] = {}
 
     def client(self, service: str, **_config: Any) -> Any:
         """The client of a service."""
         if service not in self._stubbers:
-            client = boto3.client(service)
-            stubber = Stubber(client)
-            stubber.activate()
-            self._stubbers[service] = client, stubber
-        return self._stubbers[service][0]
+            self._stubbers[service] = Stubber(boto3.client(service))
+            self._stubbers[service].activate()
+        return self._stubbers[service].client
 
     def lays_out(self, *steps: tuple[Any, ...]) -> None:
         """Lays out answers: service, method, the answer or a code of a refusal, and optionally the
@@ -32,7 +30,7 @@ class Account:
         """
         for service, method, answer, *more in steps:
             self.client(service)
-            stubber = self._stubbers[service][1]
+            stubber = self._stubbers[service]
             if isinstance(answer, str):
                 stubber.add_client_error(method, answer, *more)
             else:
@@ -40,5 +38,5 @@ class Account:
 
     def all_were_requested(self) -> None:
         """Fails when an answer was laid out that nobody asked for."""
-        for _, stubber in self._stubbers.values():
+        for stubber in self._stubbers.values():
             stubber.assert_no_pending_responses()

@@ -17,7 +17,7 @@ from ecs_updater.errors import NotAllowedError
 from fakes.simulated_ecs import Image
 from support.fleet_run import FleetRun
 from support.http import ask
-from support.rollout_world import EVENT, ROLLBACK
+from support.rollout_world import EVENT
 
 LAMBDA_CODE = Path(ecs_updater.__file__).parents[1]
 EVIL = "attacker.example.net/exfil:latest"
@@ -46,19 +46,6 @@ def test_a_direct_call_is_refused_before_any_request_to_aws(make_world, ledger, 
         outcome = world.send(environment=environment, ecs_image_name=image, **fields)
         assert isinstance(outcome.error, NotAllowedError) and outcome.text == text
         assert world.process.sent == []
-
-
-def test_a_rollback_is_refused_by_its_service_and_never_by_an_image(world):
-    world.send(wait_seconds=120)
-    world.calls.clear()
-    outcome = world.send(ROLLBACK, environment=SERVICES)
-    assert outcome.text == NOT_THE_SERVICE and world.process.sent == []
-    assert (
-        world.send(
-            ROLLBACK, environment={"ALLOWED_IMAGES": "none.example/x:1"}, wait_seconds=120
-        ).verdict
-        == "SUCCEEDED"
-    )
 
 
 def test_a_failed_rollout_returns_to_an_image_that_is_not_allowed_any_more(world):

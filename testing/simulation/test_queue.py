@@ -33,10 +33,9 @@ def finish(run):
 def figures_of(run, size, begin):
     """Calls per service, and seconds."""
     calls = run.ecs.buckets.calls
-    throttled = run.ecs.buckets.throttled.total()
     return (
         f"{run.time() - begin:.0f} s, {calls.total() / size:.2f} ECS calls per service, "
-        f"{throttled} throttled"
+        f"{run.ecs.buckets.throttled.total()} throttled"
     )
 
 
@@ -105,7 +104,9 @@ class Trouble:
 
     def ecs(self, request):
         """The worker dies before a call of ECS."""
-        self._dies(request.operation)
+        if self._chance() < 0.01:
+            self.happened["worker killed"] += 1
+            raise KeyboardInterrupt(request.operation)
 
     def dynamodb(self, request):
         """The worker dies before or after a call of the ledger, or the ledger throttles it."""
@@ -123,11 +124,6 @@ class Trouble:
         again = self._chance() < 0.5
         self.happened["delivered again"] += again
         return again
-
-    def _dies(self, where):
-        if self._chance() < 0.01:
-            self.happened["worker killed"] += 1
-            raise KeyboardInterrupt(where)
 
 
 def work_with(run, trouble):

@@ -45,15 +45,6 @@ def test_what_the_ledger_costs_is_counted(world, figure):
         f"{calls} ECS calls, {costs} DynamoDB calls",
     )
     assert costs <= 12
-    before = sum(world.table.calls.values())
-    world.pass_time(60)
-    world.reconcile()
-    before = sum(world.table.calls.values())
-    world.send()
-    figure(
-        "ledger: an event that asks for what is there",
-        f"{sum(world.table.calls.values()) - before} DynamoDB calls",
-    )
 
 
 def test_a_repetition_gets_the_verdict_of_the_rollout_that_ended_meanwhile(world):
@@ -68,13 +59,6 @@ def test_a_repetition_that_waits_follows_what_the_first_one_began(world):
     again = world.send(request_id="r", wait_seconds=120)
     assert again.verdict == "SUCCEEDED" and deployments(world) == 1
     assert world.verdicts == ["SUCCEEDED"]
-
-
-def test_the_same_request_id_for_another_event_is_refused(world):
-    world.send(request_id="r")
-    again = world.send(request_id="r", ecs_image_name="app:3")
-    assert isinstance(again.error, InvalidEventError) and "was another event's" in str(again.error)
-    assert deployments(world) == 1
 
 
 def test_what_was_refused_for_good_is_not_tried_again(world):

@@ -68,18 +68,6 @@ def test_where_nothing_is_known_to_have_worked_nothing_is_written(make_world):
     assert reason in outcome.text and len(world.ecs.writes) == writes
 
 
-def test_a_rollback_is_in_the_history_and_is_done_once_for_each_request_id(world):
-    world.update(2)
-    world.send(ROLLBACK, wait_seconds=120, request_id="r")
-    calls = len(world.ecs.requests)
-    assert world.send(ROLLBACK, wait_seconds=120, request_id="r").verdict == "SUCCEEDED"
-    assert len(world.ecs.requests) == calls
-    assert [(entry.action, entry.verdict) for entry in world.history] == [
-        ("rollback", "SUCCEEDED"),
-        ("update", "SUCCEEDED"),
-    ]
-
-
 def test_a_rollback_to_what_no_longer_works_says_so(world):
     world.update(2)
     world.ecs.images.remove("busybox")

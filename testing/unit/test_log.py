@@ -70,35 +70,6 @@ def test_an_update_between_two_requests_of_another_changes_nothing_in_its_line(
     }
 
 
-def test_two_workers_of_one_process_log_only_their_own_messages(log):
-    """As the command line with --direct runs them."""
-    run = FleetRun(2)
-    run.send(
-        run.ecs.event("web-001", request_id="a"),
-        run.ecs.event("web-002", "registry/app:1", request_id="b"),
-    )
-    first, second = ([record] for record in run.queue.receive(2))
-    run_between(
-        run.boundary,
-        lambda: run.worker().process(first),
-        lambda: run.worker().process(second),
-        2,
-    )
-    lines = {line["ecs_service_name"]: line for line in log()}
-    assert {name: line["service_arn"][-7:] for name, line in lines.items()} == {
-        "web-001": "web-001",
-        "web-002": "web-002",
-    }
-    ecs_calls = [
-        sum(
-            lines[name]["aws_calls"].get(operation, 0)
-            for operation in ("RegisterTaskDefinition", "UpdateService")
-        )
-        for name in lines
-    ]
-    assert sorted(ecs_calls) == [0, 2]
-
-
 def test_the_id_of_an_update_finds_its_lines_of_the_worker_and_of_the_reconciler(log):
     run, ids = FleetRun(1), SimpleNamespace(aws_request_id="invocation of the reconciler")
     run.ecs.fail_services("web-001")

@@ -98,10 +98,6 @@ class Happenings(Wire):  # pylint: disable=abstract-method  # SimulatedEcs answe
         """Somebody, or an auto-scaler, sets the desired count."""
         self.scheduler.set_desired(desired)
 
-    def configure(self, configuration: Mapping[str, Any]) -> None:
-        """Somebody replaces the deployment configuration."""
-        self.service.configure(configuration)
-
     def tag(self, tags: Mapping[str, str]) -> None:
         """Somebody sets the service's tags, all of them."""
         self.service.tags = dict(tags)

@@ -10,8 +10,6 @@ from ecs_updater.deployments.response import _iso
 from fakes.simulated_ecs import SimulatedEcs
 from fakes.wire import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
-OLD_TAG = {"old-custom-tag-name": "old-custom-tag-value"}
-
 
 def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, event):
     ecs_fake.service.tags |= {"aws:b": "c"}
@@ -57,7 +55,8 @@ def test_the_response_to_an_update_is_the_one_of_the_contract(invoke, ecs_fake, 
 
 def test_a_forced_deployment_is_listed_as_a_change(ecs_fake, send, event):
     body = send(
-        ecs_fake, event(ecs_image_name="busybox", ecs_tag=OLD_TAG, force_new_deployment=True)
+        ecs_fake,
+        event(ecs_image_name="busybox", ecs_tag=ecs_fake.service.tags, force_new_deployment=True),
     )
     assert body["changes"] == [{"what": "deployment", "from": None, "to": "forced"}]
     assert body["deployment"]["id"] == ecs_fake.primary_id

@@ -27,12 +27,6 @@ def test_a_request_without_its_entry_is_begun_again(history, begin, fake):
     assert history.find("request-1") == second and second.number > first.number
 
 
-def test_one_request_is_begun_once_whatever_service_it_names(history, begin, lease):
-    first = begin()
-    second = history.begin(intent(lease(service=SERVICE_ARN + "2")))
-    assert not second.is_new and second.entry == first and history.latest(SERVICE_ARN + "2") == []
-
-
 def test_two_updates_under_one_lease_are_a_defect(history, lease):
     entry = intent(lease())
     history.begin(entry)

@@ -180,33 +180,6 @@ def test_a_steady_service_is_not_a_success_if_another_deployment_made_it_steady(
     )
 
 
-@pytest.mark.parametrize(
-    "status, expected",
-    [
-        (("SUCCESSFUL", ""), "SUCCEEDED"),
-        (("STOPPED", "Stopped by a user."), "STOPPED"),
-        (
-            (
-                "STOPPED",
-                "Service deployment stopped because the circuit breaker threshold was exceeded.",
-            ),
-            "FAILED",
-        ),
-        (("STOP_REQUESTED", ""), None),
-        (("ROLLBACK_REQUESTED", ""), None),
-        (("ROLLBACK_IN_PROGRESS", ""), None),
-        (("ROLLBACK_SUCCESSFUL", ""), "ROLLED_BACK"),
-        (("ROLLBACK_FAILED", "no capacity."), "FAILED"),
-        (("OF_THE_FUTURE", ""), None),
-        (("IN_PROGRESS", ""), None),
-        (("PENDING", ""), None),
-    ],
-)
-def test_the_service_deployment_is_the_best_evidence(status, expected):
-    judgement = verdict(service(STARTING), status=status)
-    assert (judgement and judgement[0]) == expected
-
-
 EXITED = "container app exited with code 1"
 
 

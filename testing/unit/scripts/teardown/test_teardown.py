@@ -704,16 +704,6 @@ def test_the_accounts_role_for_logs_is_reset_when_it_is_ours_or_was(account, pro
     assert not project.something_is_left
 
 
-def test_the_accounts_role_for_logs_that_has_our_name_and_not_our_tag_is_reported(
-    account, project, capsys
-):
-    account.lays_out(log_role_is(LOG_ROLE), role([]), role([]))
-
-    removal.remove(project, "role", LOG_ROLE)
-
-    assert f"✗ kept: role {LOG_ROLE} has no tag" in capsys.readouterr().err
-
-
 _LOGS = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:theirs"
 REST_STAGE = "REST API theirs (a1), stage live"
 WEBSOCKET_STAGE = "WebSocket API websocket (websocket), stage s"
