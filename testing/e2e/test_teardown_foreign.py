@@ -370,7 +370,7 @@ def test_what_was_not_made_here_is_kept_and_named_and_everything_else_goes(name,
     assert result.status == 1 and [ours in what for what in removed(result)] == [True]
     (complaint,) = complaints(result)
     assert complaint.startswith(f"kept: {foreign.complaint}") and complaint.endswith(
-        f"or take another {foreign.setting}"
+        f"or use another {foreign.setting}"
     )
     assert f"no tag ecs-updater={STACK}, so it belongs to another deployment" in complaint
     assert emulator.inventory() == before
