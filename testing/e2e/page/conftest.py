@@ -45,7 +45,7 @@ def _api():
 
 @pytest.fixture(name="new_tab")
 def _new_tab(browser):
-    """Opens tabs in separate contexts and records problems: errors, violations of the policy,
+    """Opens the page in separate contexts and records problems: errors, violations of the policy,
     requests to elsewhere.
     """
     contexts, problems, allowed = [], [], []
@@ -67,7 +67,7 @@ def _new_tab(browser):
             ),
         )
 
-    def new_tab(api, **options):
+    def new_tab(api, address="", **options):
         allowed.append(api.origin)
         context = browser.new_context(
             **{"timezone_id": "Europe/Berlin", "locale": "en-GB", **options}
@@ -77,7 +77,9 @@ def _new_tab(browser):
         context.on("page", collect_errors)
         contexts.append(context)
         context.clock.set_fixed_time(NOW)
-        return context.new_page()
+        page = context.new_page()
+        page.goto(f"{api.url}{address}")
+        return page
 
     yield new_tab
     for context in contexts:
@@ -88,9 +90,7 @@ def _new_tab(browser):
 @pytest.fixture(name="tab")
 def _tab(new_tab, api):
     """A tab that shows the page, and asks for the key."""
-    page = new_tab(api)
-    page.goto(api.url)
-    return page
+    return new_tab(api)
 
 
 @pytest.fixture(name="open_lists")
@@ -101,7 +101,6 @@ def _open_lists(new_tab):
 
     def open_lists(api, **options):
         page = new_tab(api, **options)
-        page.goto(api.url)
         enter_key(page)
         wait_until_loaded(page)
         page.get_by_label("Automatic refresh").uncheck()

@@ -72,8 +72,7 @@ def test_the_address_is_kept_by_a_reload_asked_for_the_key_and_left_by_the_back_
         ("deployments/..", "This is not the address of a deployment."),
         ("services/office/gone", "The list of services does not have it."),
     ):
-        tab = new_tab(api)
-        tab.goto(f"{api.url}#/{address}")
+        tab = new_tab(api, f"#/{address}")
         expect(tab.get_by_role("dialog")).to_be_hidden()
         enter_key(tab)
         expect(tab.get_by_role("dialog")).to_contain_text(text)

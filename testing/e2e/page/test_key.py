@@ -16,9 +16,8 @@ DECODED_ICON = """async () => {
 }"""
 
 
-def test_it_loads_with_its_icon_under_its_policy_and_asks_nothing_before_it_has_a_key(new_tab, api):
-    tab = new_tab(api)
-    assert "default-src 'none'" in tab.goto(api.url).headers["content-security-policy"]
+def test_it_loads_with_its_icon_under_its_policy_and_asks_nothing_before_it_has_a_key(tab, api):
+    assert "default-src 'none'" in tab.reload().headers["content-security-policy"]
     expect(
         tab.get_by_role("heading", name="Is something wrong with the ECS services?")
     ).to_be_visible()
@@ -95,7 +94,6 @@ def test_a_wrong_key_is_said_and_not_kept_and_spaces_around_the_right_one_do_not
 def test_with_iam_it_says_what_to_use_and_asks_nothing(new_tab):
     with ScriptedApi(auth="iam") as api:
         tab = new_tab(api)
-        tab.goto(api.url)
         expect(tab.get_by_role("heading", name="signed requests only")).to_be_visible()
         expect(tab.locator("pre")).to_contain_text(f'curl "{api.url}/list"')
         expect(tab.locator("pre")).to_contain_text(re.compile("--aws-sigv4"))

@@ -41,19 +41,25 @@ def test_the_skip_link_leads_past_the_deployments(lists):
     assert tabs_to(lists, 1) == ["search"]
 
 
-def test_details_open_and_close_by_key_and_give_the_focus_back(lists, api):
+def refresh(lists, api, count):
+    """Loads the lists as an automatic refresh does, with one more deployment."""
+    api.deployments.insert(0, deployment(f"req-{count}", "newest"))
+    lists.evaluate("document.getElementById('filters').requestSubmit()")
+    expect(lists.locator("#deployments-rows th")).to_have_count(count)
+
+
+def test_details_open_and_close_by_key_and_give_the_focus_back_which_a_refresh_leaves(lists, api):
     button = lists.locator("#deployments").get_by_role("link", name="reports")
     button.focus()
     lists.keyboard.press("Enter")
     dialog = lists.get_by_role("dialog")
     expect(dialog).to_contain_text("RolloutRolledBackError")
     expect(dialog.get_by_role("button", name="Close")).to_be_focused()
-    api.deployments.insert(0, deployment("req-6", "newest"))
-    # As an automatic refresh, while the dialog is open.
-    lists.evaluate("document.getElementById('filters').requestSubmit()")
-    expect(lists.locator("#deployments-rows th")).to_have_count(8)
+    refresh(lists, api, count=8)
     lists.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+    refresh(lists, api, count=9)
     expect(button).to_be_focused()
 
 
@@ -70,15 +76,6 @@ def test_details_that_are_opened_again_at_once_are_loaded(lists):
     expect(dialog.get_by_role("button", name="Close")).to_be_focused()
 
 
-def test_a_refresh_leaves_the_focus_where_it_is(lists, api):
-    button = lists.locator("#deployments").get_by_role("link", name="reports")
-    button.focus()
-    api.deployments.insert(0, deployment("req-6", "newest"))
-    lists.evaluate("document.getElementById('filters').requestSubmit()")
-    expect(lists.locator("#deployments-rows th")).to_have_count(8)
-    expect(button).to_be_focused()
-
-
 def test_loading_the_last_page_does_not_lose_the_focus(tab, api):
     api.deployments = [deployment(f"r{number}", "orders") for number in range(51)]
     enter_key(tab)
@@ -88,7 +85,7 @@ def test_loading_the_last_page_does_not_lose_the_focus(tab, api):
     expect(tab.locator("#deployments")).to_be_focused()
 
 
-def test_key_and_filters_are_entered_and_sent_without_a_mouse(tab, api):
+def test_key_and_filters_are_entered_and_sent_without_a_mouse(tab):
     tab.keyboard.type(KEY)  # The field has the focus from the beginning.
     tab.keyboard.press("Enter")
     expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
@@ -103,4 +100,3 @@ def test_key_and_filters_are_entered_and_sent_without_a_mouse(tab, api):
     with tab.expect_request("**/list?*launch_type=MANAGED_INSTANCES*"):
         tab.keyboard.press("End")
         tab.keyboard.press("Enter")
-    assert api.queries("list")

@@ -92,7 +92,6 @@ def test_it_is_accessible_in_both_schemes_on_all_screens(show, screenshots, name
 def test_its_first_sight_and_errors_are_accessible(new_tab, api, screenshots, scheme, auth):
     api.auth = auth
     tab = new_tab(api, color_scheme=scheme, **PHONE)
-    tab.goto(api.url)
     expect(tab.locator("h2:visible")).to_have_count(1)
     tab.screenshot(path=screenshots / f"first-{auth}-{scheme}.png")
     assert violations(tab) == []
@@ -102,6 +101,7 @@ def test_its_first_sight_and_errors_are_accessible(new_tab, api, screenshots, sc
         enter_key(tab)
         expect(tab.locator("#services").get_by_role("alert")).to_contain_text("InternalError")
         expect(tab.locator("#answer")).to_have_text("Not everything could be loaded")
+        expect(tab.locator("#services-empty")).to_have_text("Nothing could be loaded.")
         assert violations(tab) == []
 
 

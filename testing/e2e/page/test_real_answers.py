@@ -38,21 +38,18 @@ def entry(number: int, request_id: str, **fields: Any) -> Entry:
     )
 
 
-class _History:
+class _History(list[Entry]):
     """The ledger, as far as the routes read it."""
-
-    def __init__(self, entries: list[Entry]):
-        self.entries = entries
 
     def of_all(
         self, most: int, _after: Any = None, _cluster: Any = None
     ) -> tuple[list[dict[str, Any]], None]:
         """All entries on one page."""
-        return [to_item(each) for each in self.entries[:most]], None
+        return [to_item(each) for each in self[:most]], None
 
     def find(self, request_id: str) -> Entry | None:
         """The entry of a request."""
-        return next((each for each in self.entries if each.request_id == request_id), None)
+        return next((each for each in self if each.request_id == request_id), None)
 
 
 class _RealApi(ScriptedApi):

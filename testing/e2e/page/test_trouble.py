@@ -17,9 +17,9 @@ def _clocked(new_tab, api):
     """Opens a tab with the lists loaded, whose time only the test moves."""
 
     def clocked(address=""):
-        tab = new_tab(api)
+        tab = new_tab(api, address)
         tab.clock.install()
-        tab.goto(f"{api.url}{address}")
+        tab.reload()
         tab.clock.pause_at("2030-01-01T12:00:00Z")
         enter_key(tab)
         wait_until_loaded(tab)
@@ -88,13 +88,6 @@ def test_an_error_is_shown_in_its_section_what_was_there_stays_and_the_next_refr
         expect(alert(lists, sections[route])).to_be_empty()
 
 
-def test_an_error_at_the_first_load_is_not_an_empty_list(tab, api):
-    api.instead["list"] = error(500, "InternalError", "something went wrong")
-    enter_key(tab)
-    expect(alert(tab)).to_contain_text("500 InternalError: something went wrong")
-    expect(tab.locator("#services-empty")).to_have_text("Nothing could be loaded.")
-
-
 def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
     api.instead["list"] = api.instead["deployments"] = FORBIDDEN
     lists.get_by_role("button", name="Refresh").click()
@@ -103,12 +96,10 @@ def test_a_key_that_is_taken_back_is_asked_for_again(lists, api):
     expect(lists.get_by_role("table")).to_have_count(0)
 
 
-def test_an_api_that_cannot_be_reached_is_said(lists, api):
+def test_an_api_that_cannot_be_reached_is_said(lists):
     lists.route("**/list?*", lambda route: route.abort("connectionrefused"))
-    with lists.expect_event("console"):
-        lists.get_by_role("button", name="Refresh").click()
+    lists.get_by_role("button", name="Refresh").click()
     expect(alert(lists)).to_have_text("The API could not be reached.")
-    assert api.queries("list")
 
 
 def test_it_refreshes_every_5_seconds_while_something_is_in_progress(clocked, api):
