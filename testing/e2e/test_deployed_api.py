@@ -98,20 +98,12 @@ def test_the_status_functions_role_cannot_write_even_with_the_code_that_does(api
     assert api.ask("GET", "list")[0] == 200
 
 
-def test_with_its_own_role_the_status_function_answers_every_question(api):
-    status, answer = api.ask("GET", "list?images=1")
-    assert (status, [service["serviceName"] for service in answer["services"]]) == (200, [SERVICE])
-    assert answer["services"][0]["images"]
-    assert api.ask("GET", "deployments")[0] == 200
-    assert api.ask("GET", "deployments/no-such-id")[1]["errorType"] == "DeploymentNotFoundError"
-
-
 @pytest.mark.parametrize("action", QUESTIONS)
-def test_without_an_action_of_that_role_the_question_that_needs_it_is_answered_with_an_error(
-    api, action
-):
+def test_the_status_function_answers_with_its_own_role_and_not_without_an_action_of_it(api, action):
+    route = QUESTIONS[action]
+    assert api.ask("GET", route)[0] == (404 if "no-such-id" in route else 200)
     with api.status_permitted(without(api.status_statements, action)):
-        status, answer = api.ask("GET", QUESTIONS[action])
+        status, answer = api.ask("GET", route)
     assert status in (403, 502) and answer.keys() == {"errorType", "errorMessage", "requestId"}, (
         answer
     )
