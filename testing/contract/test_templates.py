@@ -313,18 +313,9 @@ def test_logs_are_json_in_a_declared_group_and_dead_letters_are_kept_encrypted()
     assert resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_the_dead_letter_queue_refuses_calls_without_tls_and_an_alarm_watches_it():
+def test_an_alarm_watches_the_dead_letter_queue():
     topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
-    resources = function_stack(AlarmTopicArn=topic).resources
-    (statement,) = resources["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
-        "Deny",
-        "*",
-        "sqs:*",
-    )
-    assert statement["Resource"] == DEAD_LETTER_QUEUE
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    alarm = resources["DeadLetterAlarm"]["Properties"]
+    (alarm,) = function_stack(AlarmTopicArn=topic).of_type("AWS::CloudWatch::Alarm")
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "ecs-updater-dead-letters"}]
     assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (
         0,
@@ -332,28 +323,34 @@ def test_the_dead_letter_queue_refuses_calls_without_tls_and_an_alarm_watches_it
         "Maximum",
     )
     assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
-    # An emulator has no TLS.
-    assert (
-        "DeadLetterQueuePolicy" not in function_stack(EndpointUrl="http://127.0.0.1:4566").resources
-    )
 
 
-def test_every_queue_of_every_template_refuses_calls_without_tls():
-    for template in TEMPLATES.values():
-        resources = template["Resources"].values()
-        queues = [
-            name
-            for name, resource in template["Resources"].items()
-            if resource["Type"] == "AWS::SQS::Queue"
-        ]
-        policies = [
-            resource["Properties"]["Queues"]
-            for resource in resources
-            if resource["Type"] == "AWS::SQS::QueuePolicy"
-        ]
-        assert sorted(queues) == sorted(
-            reference["Ref"] for queue in policies for reference in queue
+@every_template
+def test_every_queue_refuses_calls_without_tls_which_an_emulator_has_not(template):
+    stack = Stack(template)
+    names = [queue["QueueName"] for queue in stack.of_type("AWS::SQS::Queue")]
+    refusals = [
+        (policy_of_queue["Queues"], policy_of_queue["PolicyDocument"]["Statement"])
+        for policy_of_queue in stack.of_type("AWS::SQS::QueuePolicy")
+    ]
+    assert refusals == [
+        (
+            [f"https://sqs.eu-west-1.amazonaws.com/000000000000/{name}"],
+            [
+                {
+                    "Sid": "RefuseWithoutTls",
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "sqs:*",
+                    "Resource": f"arn:aws:sqs:eu-west-1:000000000000:{name}",
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ],
         )
+        for name in names
+    ]
+    on_emulator = Stack(template, {"EndpointUrl": "http://127.0.0.1:4566"})
+    assert not on_emulator.of_type("AWS::SQS::QueuePolicy")
 
 
 # What every template keeps to
