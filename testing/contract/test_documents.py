@@ -15,8 +15,8 @@ from module_docs import find_outdated
 from support.documents import DOCUMENTS, FENCE, blocks, read
 from support.make import PROJECT
 
-MADE_BY_RUNS = {".tools", "build", ".hypothesis", ".pytest_cache"}
-"""Directories that a fresh clone has not."""
+MADE_BY_RUNS = {".git", ".tools", "build", ".hypothesis", ".pytest_cache"}
+"""Directories without files of the project."""
 CONFIGURED = Settings(cluster="ECSCluster", service="ecs-dummy-service", image="busybox")
 """A function whose environment fills in what an example leaves out."""
 
@@ -69,18 +69,10 @@ def paths(text: str) -> Iterator[str]:
 
 def exists(path: str) -> bool:
     """Whether there is such a file; a bare file name may be anywhere in the project."""
-    if path.partition("/")[0] in MADE_BY_RUNS:
+    if path.partition("/")[0] in MADE_BY_RUNS or any(PROJECT.glob(path.rstrip("/"))):
         return True
-    if any(PROJECT.glob(path.rstrip("/"))):
-        return True
-    directories = (
-        entry
-        for entry in PROJECT.iterdir()
-        if entry.is_dir() and entry.name not in MADE_BY_RUNS | {".git"}
-    )
-    return "/" not in path and any(
-        found for directory in directories for found in directory.rglob(path)
-    )
+    directories = (entry for entry in PROJECT.iterdir() if entry.name not in MADE_BY_RUNS)
+    return "/" not in path and any(any(directory.rglob(path)) for directory in directories)
 
 
 def json_values(text: str) -> list[Any]:
