@@ -50,8 +50,8 @@ YES                  :=
 # Account in the policies that deployer-policy prints. Default: the account of the aws cli
 ACCOUNT              :=
 
-# File for deploy-fleet, and options of `ecs-updater deploy`, such as OPTIONS='-i --waves'
-FILE                 := deployments.json
+# File for deploy-fleet, and options of `ecs-updater deploy`, such as OPTIONS='-i --waves'. Default: deployments.yaml, .yml or .json
+FILE                 :=
 OPTIONS              :=
 # 1: the pipelines print all output of their steps
 VERBOSE              :=
@@ -224,7 +224,7 @@ run-api-test: ## Send the eight test events to the API, then run the API's suite
 run-fleet-test: ## Deploy a file of services through the queue and compare the results
 	@scripts/run-suite fleet
 
-deploy-fleet: ## Deploy the services of a file and watch them: make deploy-fleet FILE=deployments.json OPTIONS=-i
+deploy-fleet: ## Deploy the services of a file and watch them: make deploy-fleet FILE=deployments.yaml OPTIONS=-i
 	@scripts/deploy-fleet $(OPTIONS)
 
 api-key: ## Print only the API key

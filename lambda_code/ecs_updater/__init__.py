@@ -12,3 +12,5 @@ A package imports only from the packages below it in this list:
 - ``model``: pure data
 - ``errors``, ``settings``, ``context``, ``throttling``, ``log``: shared by all
 """
+
+__version__ = "1.0.0"

@@ -1,69 +1,53 @@
-"""The console script `ecs-updater`: its commands, and the exit code of an error."""
+"""The console script `ecs-updater`: its commands, their help, and the exit code of an error."""
 
-import functools
 import io
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-import typer
+import click
 
-from .commands.deploy import deploy, validate
-from .commands.history import history
-from .commands.status import status
-from .commands.update import rollback, update
-from .commands.watch import stop, watch
-from .errors import DETACHED, CommandError
-from .output.terminal import Printer
+from ecs_updater import __version__
 
-COMMANDS: tuple[Callable[..., int], ...] = (
-    deploy,
-    watch,
-    stop,
-    update,
-    rollback,
-    status,
-    history,
-    validate,
-)
-
-# Commands that start updates.
-_STARTING = (deploy, update, rollback)
-
-app = typer.Typer(
-    name="ecs-updater",
-    help="Change the images and tags of many Amazon ECS services, and see the outcome of each.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+from .commands.arguments import COMMANDS
+from .errors import DETACHED, CommandError, print_note
 
 
-def with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
-    """Returns the command with its result as exit code, and its errors on standard error."""
+class Group(click.Group):
+    """Commands whose result is the exit code. Their errors go to standard error."""
 
-    @functools.wraps(command)
-    def run(*arguments: object, **options: object) -> None:
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command and ends the process."""
+        notes: Sequence[str] = ()
         try:
-            code = command(*arguments, **options)
+            code = super().invoke(ctx)
         except CommandError as error:
-            for line in error.lines:
-                Printer().note(line)
-            code = error.code
+            code, notes = error.code, error.lines
         except KeyboardInterrupt:
             # Before a batch has started: `commands.watch` handles Ctrl-C afterwards.
-            is_starting = command in _STARTING
-            Printer().note("stopped: no update was started" if is_starting else "interrupted")
+            is_starting = ctx.invoked_subcommand in ("deploy", "update", "rollback")
+            notes = ["stopped: no update was started" if is_starting else "interrupted"]
             code = DETACHED
-        raise typer.Exit(code)
+        for note in notes:
+            print_note(note)
+        ctx.exit(code)
 
-    return run
 
-
-for _command in COMMANDS:
-    app.command()(with_exit_code(_command))
+@click.group(
+    "ecs-updater",
+    cls=Group,
+    commands=COMMANDS,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        # The earlier name of an option.
+        "token_normalize_func": lambda name: {"interactive": "live"}.get(name, name),
+    },
+)
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Print the version.")
+def app() -> None:
+    """Change the images and tags of many Amazon ECS services, and see the outcome of each."""
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import yaml
 
+import ecs_updater
 from support.make import PROJECT
 
 
@@ -25,6 +27,15 @@ def test_the_package_asks_for_what_its_locked_environment_has():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     assert names(project["dependencies"]) == names(requested[0]) | names(requested[1])
     assert all(">=" in dependency for dependency in project["dependencies"])
+
+
+def test_the_version_has_one_place():
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    assert settings["project"]["dynamic"] == ["version"]
+    # The function's bundle and the image contain this file.
+    assert PROJECT / settings["tool"]["hatch"]["version"]["path"] == Path(ecs_updater.__file__)
+    changes = (PROJECT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(r"^## (\d\S+)", changes, re.MULTILINE)[1] == ecs_updater.__version__
 
 
 def test_the_locked_environments_of_command_and_tests_have_the_same_versions():

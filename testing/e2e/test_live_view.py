@@ -61,9 +61,7 @@ def test_the_documents_show_the_screen_as_it_is(tmp_path):
         received = screen.received
     assert stored("readme") in (PROJECT / "docs" / "many-services.md").read_text("utf-8")
     shown, made = SCREENS / "live-view.svg", tmp_path / "live-view.svg"
-    made.write_text(
-        picture(received, 100, "ecs-updater deploy --file deployments.yaml -i"), "utf-8"
-    )
+    made.write_text(picture(received, 100, "ecs-updater deploy deployments.yaml -i"), "utf-8")
     assert f"]({shown.relative_to(PROJECT)})" in (PROJECT / "README.md").read_text("utf-8")
     assert made.read_bytes() == shown.read_bytes(), (
         f"{made} is as it looks now: look at it, and put it into {SCREENS}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ecs_updater import __version__
 from support.account import CREDENTIALS
 from support.docker import base_image, docker
 from support.make import PROJECT, TOOLS
@@ -43,6 +44,7 @@ def _built(tmp_path_factory) -> dict[str, str]:
     build = tmp_path_factory.mktemp("dist")
     paths = run("make", "-s", "-C", PROJECT, "dist", f"BUILD_DIR={build}").split()
     assert [os.path.basename(path).partition("-")[0] for path in paths] == ["ecs_updater"] * 2
+    assert all(f"-{__version__}" in path for path in paths)
     return {Path(path).suffix: path for path in paths}
 
 
@@ -66,9 +68,9 @@ def test_the_package_installs_the_command_with_its_dependencies(
     built, tmp_path, install: Callable[[Path, str], Path], ending
 ):
     command = install(tmp_path, built[ending]) / "ecs-updater"
-    assert "deploy" in run(command, "--help")
+    assert run(command, "--version") == f"ecs-updater {__version__}\n"
     (tmp_path / "deployments.yaml").write_text(DEPLOYMENTS, "utf-8")
-    assert "1 service" in run(command, "validate", "--file", tmp_path / "deployments.yaml")
+    assert "1 service" in run(command, "validate", tmp_path / "deployments.yaml")
 
 
 @pytest.fixture(name="base")
@@ -131,4 +133,5 @@ def test_the_image_deploys_the_file_of_the_current_folder(workspace, base, tmp_p
     output = docker("run", "--rm", "--network", "host", *options, IMAGE, *command)
 
     assert "1 succeeded" in output
+    assert docker("run", "--rm", IMAGE, "--version") == f"ecs-updater {__version__}"
     assert docker("run", "--rm", "--entrypoint", "id", IMAGE, "-u") == "10001"

@@ -90,6 +90,7 @@ class ScriptedBackend:
         self._status: dict[int, Status] = {}
         self._begun_at: dict[int, float] = {}
         self.id = id_
+        self.hint = "Ctrl-C detaches, and the updates go on"
         self.started: list[list[int]] = []
         self.is_closed = False
 
@@ -128,14 +129,6 @@ class ScriptedBackend:
     def detach_note(self, *_: object) -> str:
         """How to resume."""
         return f"resume with ecs-updater watch {BATCH}"
-
-    def hint(self, is_some_left: bool) -> str:
-        """The effect of Ctrl-C."""
-        return (
-            "Ctrl-C leaves a wave behind"
-            if is_some_left
-            else "Ctrl-C detaches, and the updates go on"
-        )
 
 
 GOOD, TO = State.SUCCEEDED, State.DEPLOYING
@@ -211,7 +204,7 @@ def play() -> int:
     begun, steps, counts = shop(options.get("count", 12), options.get("said", HOSTILE))
     last = [ending()] if options.get("ends") else []
     backend = ScriptedBackend(*steps, *last, counts=counts, pause=0.01)
-    how = ViewOptions(options.get("interactive", True), options.get("json", False))
+    how = ViewOptions(options.get("live", True), options.get("json", False))
     return wait_for_batch(backend, begun, how, Printer(), backend.time.clock)
 
 

@@ -172,7 +172,7 @@ def test_credentials_that_expire_end_the_command_with_3_and_the_batch_can_be_tak
     message = "The security token included in the request is expired"
     world.ecs.fail(operation, (400, "ExpiredTokenException", message), times=99)
     assert deploy_locally(world, ledger, batch, printer, timeout=15)[0] == 3
-    error = printer._error.file.getvalue()  # pylint: disable=protected-access
+    error = printer._error.getvalue()  # pylint: disable=protected-access
     assert error.startswith("the credentials have expired: log in") and "nothing is lost: " in error
     entry = History(world.table).find(batch.members[0].request_id)
     assert (entry is None or entry.may_be_repeated) and len(world.made) == 1
@@ -286,8 +286,7 @@ def test_of_a_batch_that_is_stopped_nothing_further_begins(world, monkeypatch, c
     ledger, batch = begun(world, EVENT, GONE)
     made = dict(world.made)
     monkeypatch.setattr(Account, "needed_ledger", ledger)
-    options = {"name": "ecs-updater", "region": "eu-west-1", "profile": None}
-    assert stop(batch=batch.batch.id, **options) == 0
+    assert stop(batch.batch.id, AccountOptions(region="eu-west-1")) == 0
     watch = f"ecs-updater watch {batch.batch.id} --region eu-west-1"
     assert (
         capsys.readouterr().err

@@ -66,6 +66,8 @@ def test_where_nothing_is_known_to_have_worked_nothing_is_written(make_world):
     assert isinstance(outcome.error, RollbackTargetError)
     reason = "no earlier revision than ecs-dummy-task:2 that is known to have worked"
     assert reason in outcome.text and len(world.ecs.writes) == writes
+    next_command = "ecs-updater update ECSCluster ecs-dummy-service IMAGE"
+    assert outcome.error.hint == f"next: {next_command}"
 
 
 def test_a_rollback_to_what_no_longer_works_says_so(world):

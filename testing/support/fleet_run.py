@@ -158,7 +158,7 @@ class FleetRun:
     def statuses(self, events: Sequence[Any]) -> list[Status]:
         """What a command that watches these events shows of each; all have a ``request_id``."""
         account: Any = SimpleNamespace(ecs=self.boundary, clock=self.clock)
-        backend = LedgerBackend(account, Ledger(self.table, PREFIX), "b")
+        backend = LedgerBackend(account, Ledger(self.table, PREFIX), "b", "")
         rows = [
             Row(Member(number, event["request_id"], event))
             for number, event in enumerate(events, 1)

@@ -198,7 +198,7 @@ class Planner:
             )
             raise RollbackTargetError(
                 "; ".join([sentence, *search.notes]) + ": name the image in an update event"
-            )
+            ).with_hint(f"next: ecs-updater update {request.cluster} {request.service} IMAGE")
         again = None
         if not target.is_active:
             again = registration(

@@ -20,8 +20,9 @@ from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import RETENTION_DAYS
 from ecs_updater.model.arn import account_prefix
 
-from ..errors import AWS, CommandError, aws_errors, input_error, is_unreachable
+from ..errors import AWS, CommandError, input_error
 from ..manifest.entries import ServiceIdentity
+from .aws_errors import UNREACHABLE, aws_errors
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Account:
             found, _ = self.ecs.describe_service(cluster, service)
             arn = found["serviceArn"] if found else arn
         except AwsFailure as failure:
-            if failure.is_about_credentials or is_unreachable(failure):
+            if failure.is_about_credentials or failure.code in UNREACHABLE:
                 raise
         return Ledger(MemoryLedger(self.clock.epoch), account_prefix(arn))
 

@@ -23,9 +23,9 @@ from ecs_updater.worker.run import Worker
 from ..batch.state import State, Status, plain_cause
 from ..batch.tracker import Row
 from ..commands.options import AccountOptions
-from ..errors import AwsError, aws_errors
-from ..output.terminal import number_of
+from ..errors import AwsError
 from .account import Account, Ledger, caller
+from .aws_errors import aws_errors
 from .settings import environment
 from .sqs import LedgerBackend
 
@@ -68,10 +68,9 @@ class LocalBackend(LedgerBackend):
     """Runs the updates of a batch in threads."""
 
     def __init__(self, account: Account, ledger: Ledger, batch: str, options: AccountOptions):
-        super().__init__(account, ledger, batch)
+        super().__init__(account, ledger, batch, options.command("watch", batch, "--direct"))
         self._ledger = ledger
         self._environment = environment(ledger.name, ledger.arn_prefix)
-        self._resume = options.command("watch", batch, "--direct")
         _silence(logger)
         self._queue = LocalQueue(batch, caller(), account.clock)
         self._stopped = threading.Event()
@@ -114,33 +113,6 @@ class LocalBackend(LedgerBackend):
         for thread in self._threads:
             if thread.ident:
                 thread.join(max(0.0, deadline - time.monotonic()))
-
-    def detach_note(self, waiting: Sequence[Row], _: bool) -> str:
-        """Returns which updates are under way, and how to resume."""
-        # Without those that wait for another attempt.
-        under_way = [
-            row
-            for row in waiting
-            if row.status.begun_at is not None and row.state is not State.RETRYING
-        ]
-        if not self._ledger.is_kept:
-            return (
-                f"{_names(under_way)}; without a ledger no process rolls them back on failure: "
-                "ecs-updater status shows them"
-                if under_way
-                else "no update is under way"
-            )
-        finishes = f"{_names(under_way)}, which the reconciler finishes; " if under_way else ""
-        starts = ", which starts the rest" if len(under_way) < len(waiting) else ""
-        return f"{finishes}resume with {self._resume}{starts}"
-
-    def hint(self, _: bool) -> str:
-        """Returns what continues after Ctrl-C."""
-        return (
-            "Ctrl-C detaches: started updates continue, the others wait for ecs-updater watch"
-            if self._ledger.is_kept
-            else "Ctrl-C stops: no other process starts or rolls back the rest"
-        )
 
     def _work(self) -> None:
         while not self._stopped.is_set():
@@ -195,12 +167,6 @@ class LocalBackend(LedgerBackend):
         """Ends the work when the backend closes: while it sleeps, no write is in progress."""
         if self._stopped.wait(seconds):
             raise _Closed
-
-
-def _names(rows: Sequence[Row]) -> str:
-    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-    names = ", ".join(row.name for row in rows[:5])
-    return f"{number_of(len(rows), 'update')} under way ({names}{more})"
 
 
 @dataclass

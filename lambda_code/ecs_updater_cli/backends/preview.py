@@ -7,33 +7,26 @@ from typing import Any
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.ecs_reader import (
-    SERVICES_PER_CALL,
-    describe_batch,
-    describe_services,
-    service_batches,
-)
+from ecs_updater.aws.ecs_reader import describe_batch, service_batches
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import AwsFailure, CallerFault
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.model.event_parser import UPDATE
-from ecs_updater.model.service import ServiceDescription, own_tags
+from ecs_updater.model.service import own_tags
 from ecs_updater.model.tags import REPLACE
-from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, RATES, LocalRateLimiter, parse_rates
+from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, LocalRateLimiter, parse_rates
 
 from ..batch.state import State, Status, plain_cause
 from ..batch.tracker import Row
-from ..errors import aws_error_of, aws_errors, is_unreachable
 from ..manifest.entries import ServiceIdentity
 from ..output.terminal import number_of
+from .aws_errors import aws_error_of, aws_errors
 
 _PARALLEL = 10
 # Share of ECS's rates for the reads before a batch. The rest is for updates at the same time.
 _SHARE = 0.8
-# Number of removed tags that are named for one service.
-_MAX_KEYS = 10
 
 
 @dataclass(frozen=True)
@@ -64,90 +57,54 @@ def dry_run(
     rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits}, clock)
 
     @aws_errors()
-    def plan(member: Member, service: ServiceDescription | None) -> ServicePlan:
-        rate_limiter.take(DESCRIBE_REVISION, 1, 0)
+    def plan(member: Member) -> ServicePlan:
+        for action in (DESCRIBE, DESCRIBE_REVISION):
+            rate_limiter.take(action, 1, 0)
         event = {**member.event, "dry_run": True}
         event.pop("request_id", None)
-        call = Call(clock=clock)
         try:
-            body = deploy(event, environment, ecs, call, table, service=service)["body"]
+            body = deploy(event, environment, ecs, Call(clock=clock), table)["body"]
         except CallerFault as error:
             kind, cause = type(error).__name__, plain_cause(str(error))
             status = Status(State.FAILED, cause, error_type=kind, hint=error.hint)
             return ServicePlan(Row(member, status))
-        deployment = body["deployment"]
-        deploys = deployment["verdict"] is None
-        return ServicePlan(Row(member), body["changes"], deploys, deployment.get("notes", []))
-
-    def plan_chunk(chunk: Sequence[Member]) -> list[ServicePlan]:
-        names = [
-            (member.event["ecs_cluster_name"], member.event["ecs_service_name"]) for member in chunk
-        ]
-        rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in names}), 0)
-        return list(map(plan, chunk, describe_services(ecs, names, clock.epoch)))
+        deploys, notes = body["deployment"]["verdict"] is None, body["deployment"].get("notes", [])
+        return ServicePlan(Row(member), body["changes"], deploys, notes)
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        size = SERVICES_PER_CALL
-        chunks = [members[first : first + size] for first in range(0, len(members), size)]
         try:
-            for plans in pool.map(plan_chunk, chunks):
-                yield from plans
+            yield from pool.map(plan, members)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def removal_lines(ecs: Ecs, events: Sequence[Mapping[str, Any]], clock: Clock) -> Iterator[str]:
-    """Yields a line for each service that loses tags, and one for services that were not readable.
-
-    Raises AwsError for rejected credentials and if AWS cannot be reached.
-    """
+def removal_lines(ecs: Ecs, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields a line for each service that loses tags, and one for services that were not read."""
     replaced = {
         (event["ecs_cluster_name"], event["ecs_service_name"]): event
         for event in events
         if event.get("action", UPDATE) == UPDATE and event.get("ecs_tag_mode", REPLACE) == REPLACE
     }
-    batches = list(service_batches(replaced))
-    rate_limiter = LocalRateLimiter({DESCRIBE: RATES[DESCRIBE].share(_SHARE)}, clock)
-
-    def removed_keys(batch: tuple[str, list[str]]) -> dict[str, list[str]] | AwsFailure:
-        cluster, names = batch
-        rate_limiter.take(DESCRIBE, 1, 0)
+    removals: dict[ServiceIdentity, list[str]] = {}
+    unread: list[AwsFailure] = []
+    for cluster, names in service_batches(replaced):
         try:
-            found = describe_batch(ecs, cluster, names, 0.0)
+            services = describe_batch(ecs, cluster, names, 0.0)
         except AwsFailure as failure:
-            return failure
-        tags = {name: own_tags(service.service or {}) for name, service in found.items()}
-        return {
-            name: sorted(keys)
-            for name in names
-            if (keys := tags.get(name, {}).keys() - replaced[cluster, name]["ecs_tag"].keys())
-        }
-
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        answers = list(zip(batches, pool.map(removed_keys, batches), strict=True))
-    removals = [
-        (ServiceIdentity.of(replaced[cluster, name]), keys)
-        for (cluster, _), answer in answers
-        if not isinstance(answer, AwsFailure)
-        for name, keys in answer.items()
-    ]
+            # The update itself fails if the cluster does not exist.
+            if failure.code != "ClusterNotFoundException":
+                unread += [failure] * len(names)
+            continue
+        for name, service in services.items():
+            event = replaced[cluster, name]
+            if keys := own_tags(service.service or {}).keys() - event["ecs_tag"].keys():
+                removals[ServiceIdentity.of(event)] = sorted(keys)
     if removals:
         yield "ecs_tag_mode is replace: these tags are removed, and merge would keep them"
-    for service, keys in removals:
-        more = f" and {len(keys) - _MAX_KEYS} more" if len(keys) > _MAX_KEYS else ""
-        yield f"  {service}: {', '.join(keys[:_MAX_KEYS])}{more}"
-    failures = [
-        (answer, len(names))
-        for (_, names), answer in answers
-        # The update itself fails if the cluster does not exist.
-        if isinstance(answer, AwsFailure) and answer.code != "ClusterNotFoundException"
-    ]
-    for failure, _ in failures:
-        if failure.is_about_credentials or is_unreachable(failure):
-            raise aws_error_of(failure)
-    if failures:
-        unread = number_of(sum(count for _, count in failures), "service")
+    for identity, keys in removals.items():
+        yield f"  {identity}: {', '.join(keys)}"
+    if unread:
         yield (
-            f"the tags of {unread} could not be read, so removed tags are not listed there: "
-            f"{aws_error_of(failures[0][0])}"
+            f"the tags of {number_of(len(unread), 'service')} could not be read, so removed tags "
+            f"are not listed there: {aws_error_of(unread[0])}"
         )

@@ -31,14 +31,13 @@ _NAMES = (
 def environment(
     table: str,
     arn_prefix: str = "",
-    shell: Mapping[str, str] | None = None,
+    shell: Mapping[str, str] = os.environ,
     names: Collection[str] = _NAMES,
 ) -> dict[str, str]:
     """Returns the environment of an update: settings of `shell`, and the ledger's `table`.
 
-    `shell` is `os.environ` by default. Raises CommandError for an invalid setting.
+    Raises CommandError for an invalid setting.
     """
-    shell = os.environ if shell is None else shell
     found = {name: shell[name] for name in names if shell.get(name)}
     found |= {"LEDGER_TABLE": table, "ECS_ARN_PREFIX": arn_prefix}
     try:

@@ -3,34 +3,46 @@
 import hashlib
 import json
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.aws.sqs import Outgoing
+from ecs_updater.errors import InvalidEventError
 from ecs_updater.ledger.batch import Member
-from ecs_updater.model.arn import group_id
+from ecs_updater.ledger.queries import problem_of
+from ecs_updater.model.arn import group_id, is_named
+from ecs_updater.model.request import fingerprint_of_event
 from ecs_updater.worker.message import BATCH
 
-from ..batch.state import Status, TaskCounts, status_for
+from ..batch.state import State, Status, TaskCounts, plain_cause, status_of
 from ..batch.tracker import Row
 from ..commands.options import AccountOptions
-from ..errors import aws_errors
 from ..manifest.entries import ServiceIdentity
+from ..output.terminal import number_of
 from .account import Account, Ledger
+from .aws_errors import aws_errors
 
 POLL_SECONDS = 1.0
+
+# Number of updates that a note names.
+_MAX_NAMES = 5
 
 
 class LedgerBackend:
     """Reads the status of a batch's services from the ledger and ECS."""
 
-    def __init__(self, account: Account, ledger: Ledger, batch: str):
+    def __init__(self, account: Account, ledger: Ledger, batch: str, resume: str):
+        """`resume` is the command that resumes the batch."""
         self.id = batch if ledger.is_kept else None
+        self.hint = (
+            "Ctrl-C detaches: started updates continue, the others wait for ecs-updater watch"
+            if self.id
+            else "Ctrl-C stops: no other process starts or rolls back the rest"
+        )
+        self._resume = resume
         self._batch, self._progress = batch, ledger.progress
         self._ecs, self._clock = account.ecs, account.clock
-        self._counted_at: dict[int, float] = defaultdict(lambda: -math.inf)
         self._next_count = -math.inf
 
     @aws_errors()
@@ -58,10 +70,9 @@ class LedgerBackend:
         if not rolling or now < self._next_count:
             return {}
         self._next_count = now + POLL_SECONDS
-        rolling.sort(key=lambda row: (self._counted_at[row.number], row.number))
+        rolling.sort(key=lambda row: row.polled_at)
         cluster = rolling[0].status.cluster_arn
         rows = [row for row in rolling if row.status.cluster_arn == cluster][:SERVICES_PER_CALL]
-        self._counted_at |= {row.number: now for row in rows}
         services, _ = self._ecs.describe_services(cluster, [row.status.service_arn for row in rows])
         by_arn = {service["serviceArn"]: service for service in services}
         return {
@@ -72,6 +83,47 @@ class LedgerBackend:
 
     def close(self) -> None:
         """Does nothing: other processes run the updates."""
+
+    def detach_note(self, waiting: Sequence[Row]) -> str:
+        """Returns what happens to the rows that are not over, and how to resume."""
+        if self.id:
+            return (
+                "started updates continue, and the reconciler finishes them; resume with "
+                f"{self._resume}"
+            )
+        under_way = [
+            row.name
+            for row in waiting
+            if row.status.begun_at is not None and row.state is not State.RETRYING
+        ]
+        if not under_way:
+            return "no update is under way"
+        more = ", …" if len(under_way) > _MAX_NAMES else ""
+        return (
+            f"{number_of(len(under_way), 'update')} under way "
+            f"({', '.join(under_way[:_MAX_NAMES])}{more}); without a ledger no process rolls them "
+            "back on failure: ecs-updater status shows them"
+        )
+
+
+def status_for(event: Mapping[str, Any], item: dict[str, Any]) -> Status:
+    """Returns the status of the update that `event` requests, from the entry of its `request_id`.
+
+    The update has failed if the entry belongs to another update, or cannot be read: then the
+    reconciler does not end it.
+    """
+    if problem := problem_of(item):
+        cause = plain_cause(str(problem))
+        return Status(State.FAILED, cause, error_type=type(problem).__name__)
+    service = item["service"]
+    is_service = is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
+    if is_service and item.get("fingerprint") in (None, fingerprint_of_event(event)):
+        return status_of(item)
+    cause = (
+        f"its request_id {event.get('request_id')} is taken by another update, of "
+        f"{service}: deploy it again"
+    )
+    return Status(State.FAILED, cause, error_type=InvalidEventError.__name__)
 
 
 def counts_of(service: Mapping[str, Any], deployment_id: str | None) -> TaskCounts:
@@ -89,30 +141,13 @@ class SqsBackend(LedgerBackend):
 
     def __init__(self, account: Account, batch: str, options: AccountOptions):
         ledger = account.needed_ledger
-        super().__init__(account, ledger, batch)
+        super().__init__(account, ledger, batch, options.command("watch", batch))
         self._queue, self._prefix = account.needed_queue, ledger.arn_prefix
-        self._resume = f"resume with {options.command('watch', batch)}"
 
     @aws_errors()
     def start(self, members: Sequence[Member]) -> None:
         """Sends a message for each service. The worker recognises a repeated one by its id."""
         self._queue.send([self._message(member) for member in members])
-
-    def detach_note(self, _: Sequence[Row], is_some_left: bool) -> str:
-        """Returns how to resume."""
-        return (
-            f"sent updates continue; {self._resume}, which sends the rest"
-            if is_some_left
-            else self._resume
-        )
-
-    def hint(self, is_some_left: bool) -> str:
-        """Returns what continues after Ctrl-C."""
-        return (
-            "Ctrl-C detaches: sent updates continue, the others wait for ecs-updater watch"
-            if is_some_left
-            else "Ctrl-C detaches, and the updates go on"
-        )
 
     def _message(self, member: Member) -> Outgoing:
         key = ServiceIdentity.of(member.event).key(self._prefix)

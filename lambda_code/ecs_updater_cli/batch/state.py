@@ -8,10 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ecs_updater.errors import InvalidEventError
-from ecs_updater.ledger.queries import problem_of
-from ecs_updater.model.arn import is_named, revision_name
-from ecs_updater.model.request import fingerprint_of_event
+from ecs_updater.model.arn import revision_name
 from ecs_updater.model.verdict import Verdict
 
 
@@ -111,26 +108,6 @@ class Status:
         """The number of tasks, if the cause contains it."""
         match = _TASK_COUNTS.match(self.cause)
         return TaskCounts(int(match[1]), int(match[2])) if match else None
-
-
-def status_for(event: Mapping[str, Any], item: dict[str, Any]) -> Status:
-    """Returns the status of the update that `event` requests, from the entry of its `request_id`.
-
-    The update has failed if the entry belongs to another update, or cannot be read: then the
-    reconciler does not end it.
-    """
-    if problem := problem_of(item):
-        cause = plain_cause(str(problem))
-        return Status(State.FAILED, cause, error_type=type(problem).__name__)
-    service = item["service"]
-    is_service = is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
-    if is_service and item.get("fingerprint") in (None, fingerprint_of_event(event)):
-        return status_of(item)
-    cause = (
-        f"its request_id {event.get('request_id')} is taken by another update, of "
-        f"{service}: deploy it again"
-    )
-    return Status(State.FAILED, cause, error_type=InvalidEventError.__name__)
 
 
 def status_of(item: Mapping[str, Any]) -> Status:

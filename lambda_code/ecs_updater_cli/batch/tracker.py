@@ -18,6 +18,8 @@ class Row:
     member: Member
     status: Status = field(default_factory=Status)
     counts: TaskCounts | None = None
+    polled_at: float = 0.0
+    """When the counts were read, in seconds since the epoch."""
 
     @property
     def number(self) -> int:
@@ -49,6 +51,16 @@ class Row:
     def state(self) -> State:
         """State of the update."""
         return self.status.state
+
+    def progress(self, now: float, *, with_counts: bool = False) -> str:
+        """Returns what a rollout waits for, and the cause."""
+        cause, counts = self.status.cause, self.counts
+        if not counts or not self.polled_at or not self.state.is_rolling_out:
+            return cause
+        running = f"{counts} run; " if with_counts else ""
+        awaited = "tasks" if counts.running < counts.desired else "the reconciler"
+        text = f"{running}waiting for {awaited} (polled {int(now - self.polled_at)} s ago)"
+        return f"{text}; {cause}" if self.state is State.DEPLOYING else f"{cause}; {text}"
 
     def seconds(self, now: float) -> float | None:
         """Returns the duration of the update until its end or `now`, in seconds since the epoch.
@@ -116,8 +128,8 @@ class Tracker:
                 changed.append(self._rows[number])
         return changed
 
-    def apply_counts(self, counts: Mapping[int, TaskCounts]) -> None:
+    def apply_counts(self, counts: Mapping[int, TaskCounts], now: float) -> None:
         """Stores the current number of tasks by number of the row."""
         for number, count in counts.items():
             if not self._rows[number].state.is_over:
-                self._rows[number] = replace(self._rows[number], counts=count)
+                self._rows[number] = replace(self._rows[number], counts=count, polled_at=now)

@@ -40,6 +40,8 @@ class Backend(Protocol):
 
     id: str | None
     """Id of the batch, if it can be resumed."""
+    hint: str
+    """The effect of Ctrl-C in a few words."""
 
     def start(self, members: Sequence[Member]) -> None:
         """Starts these updates, and continues those that have started before.
@@ -56,14 +58,8 @@ class Backend(Protocol):
     def close(self) -> None:
         """Starts nothing further, and waits shortly for writes in progress, but only once."""
 
-    def detach_note(self, waiting: Sequence[Row], is_some_left: bool) -> str:
-        """Returns what happens to the rows that are not over, and how to resume.
-
-        `is_some_left`: whether some waves have not started.
-        """
-
-    def hint(self, is_some_left: bool) -> str:
-        """Returns the effect of Ctrl-C in a few words."""
+    def detach_note(self, waiting: Sequence[Row]) -> str:
+        """Returns what happens to the rows that are not over, and how to resume."""
 
 
 class View:
@@ -77,6 +73,9 @@ class View:
 
     def show_changes(self, tracker: Tracker, changed: Sequence[Row]) -> None:
         """Shows the rows whose state has changed."""
+
+    def show_waiting(self, tracker: Tracker) -> None:
+        """Shows what the running updates wait for. Is called after each poll."""
 
     def show_problem(self, sentence: str) -> None:
         """Shows why AWS cannot be called at the moment; an empty text ends the problem."""
@@ -134,7 +133,8 @@ class Watcher:
         self.poll()
         self._start_wave()
         if waiting := self.tracker.waiting:
-            self.tracker.apply_counts(self.backend.counts(waiting))
+            self.tracker.apply_counts(self.backend.counts(waiting), self._clock.epoch())
+            self.view.show_waiting(self.tracker)
 
     def _start_wave(self) -> None:
         """Starts the following wave if all updates of the waves before it have succeeded."""

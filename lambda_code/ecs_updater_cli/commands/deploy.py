@@ -1,81 +1,78 @@
-"""`ecs-updater deploy` and `validate`: a file of deployments; and the start of any batch."""
+"""`ecs-updater deploy`, `update` and `rollback`: the start of a batch."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.batch import Member
+from ecs_updater.model.event_parser import ROLLBACK
+from ecs_updater.model.tags import REPLACE
 
 from ..backends.account import Account, Ledger, new_batch
 from ..backends.local import LocalBackend
 from ..backends.preview import dry_run, removal_lines
 from ..backends.settings import environment
 from ..backends.sqs import SqsBackend
-from ..errors import SUCCEEDED, input_error
+from ..errors import input_error
 from ..manifest.entries import ServiceIdentity
 from ..output.plan import show_plans
-from ..output.terminal import Printer, number_of
-from .options import BatchOptions, File, flag, read_entries, with_options
+from ..output.terminal import Printer
+from .options import BatchOptions, pairs
+from .validate import check_event, chosen_file, read_entries
 from .watch import wait_for_batch
 
 
-@with_options
 def deploy(
-    file: File = Path("deployments.json"),
-    waves: Annotated[
-        bool,
-        flag(
-            "--waves",
-            about=(
-                "Deploy group after group, services without one first; the next starts when "
-                "all before succeeded."
-            ),
-        ),
-    ] = False,
-    max_failures: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Start no further service after this many failures. Default: start all.",
-        ),
-    ] = None,
-    *,
+    file: Path | None,
+    file_option: Path | None,
+    waves: bool,
+    max_failures: int | None,
     options: BatchOptions,
 ) -> int:
-    """Deploy the services of a file together, and wait until each has its verdict.
-
-    The file is a list of events, or a map with `defaults` and `deployments`. It is checked as a
-    whole before anything is sent. Ctrl-C detaches, and `ecs-updater watch` resumes.
-
-    Exit codes:
-
-    - 0: all succeeded, or had nothing to change
-    - 1: some did not, or not within the `--timeout`
-    - 2: the input is invalid or not allowed, and nothing was deployed
-    - 3: AWS could not be reached or rejected the call
-    - 130: detached, by Ctrl-C
-    """
-    entries = read_entries(file)
+    """Deploys the services of a file, with `waves` group after group. Returns the exit code."""
+    entries = read_entries(chosen_file(file, file_option))
     events = [entry.event for entry in entries]
     groups = [entry.group if waves else None for entry in entries]
     return deploy_batch(events, groups, options, max_failures)
 
 
-def validate(file: File = Path("deployments.json")) -> int:
-    """Check a file as `deploy` does before it sends anything. Makes no call of AWS.
+def update(
+    cluster: str,
+    service: str,
+    image: str,
+    tag: Sequence[str],
+    replace_tags: bool,
+    container: str | None,
+    container_image: Sequence[str],
+    force: bool,
+    rollback_on_failure: bool,
+    options: BatchOptions,
+) -> int:
+    """Updates one service. Returns the exit code."""
+    event: dict[str, Any] = {
+        "ecs_cluster_name": cluster,
+        "ecs_service_name": service,
+        "ecs_image_name": image,
+        "ecs_tag": pairs(tag, "--tag"),
+        "ecs_tag_mode": REPLACE if replace_tags else "merge",
+        "ecs_container_name": container,
+        "ecs_container_images": pairs(container_image, "--container-image") or None,
+        "force_new_deployment": force or None,
+        "rollback_on_failure": rollback_on_failure or None,
+    }
+    return _deploy({name: value for name, value in event.items() if value is not None}, options)
 
-    Prints a line with the position of each problem. Exit codes: 0 valid, 2 invalid.
-    """
-    entries = read_entries(file)
-    groups = Counter(entry.group for entry in entries if entry.group)
-    inside = f" in {number_of(len(groups), 'group')}" if groups else ""
-    Printer().line(f"{file}: {number_of(len(entries), 'service')}{inside}, nothing is wrong")
-    return SUCCEEDED
+
+def rollback(cluster: str, service: str, options: BatchOptions) -> int:
+    """Rolls one service back. Returns the exit code."""
+    event = {"action": ROLLBACK, "ecs_cluster_name": cluster, "ecs_service_name": service}
+    return _deploy(event, options)
+
+
+def _deploy(event: dict[str, Any], options: BatchOptions) -> int:
+    check_event(event)
+    return deploy_batch([event], [None], options)
 
 
 def deploy_batch(
@@ -98,7 +95,7 @@ def deploy_batch(
         ledger = account.needed_ledger
     if ledger.is_kept:
         _check_account(events, ledger.arn_prefix)
-    for line in removal_lines(account.ecs, events, account.clock):
+    for line in removal_lines(account.ecs, events):
         printer.note(line)
     started = new_batch(events, groups, max_failures, account.clock)
     id_ = started.batch.id

@@ -1,8 +1,6 @@
 """`ecs-updater history`: the updates in the ledger."""
 
-from typing import Annotated, Any
-
-import typer
+from functools import partial
 
 from ecs_updater.api.query import DeploymentsQuery, deployments_query
 from ecs_updater.api.serializers import deployment_view
@@ -11,35 +9,18 @@ from ecs_updater.errors import InvalidQueryError
 from ecs_updater.ledger.queries import UpdateQueries
 
 from ..backends.account import Account
+from ..backends.aws_errors import aws_errors
 from ..batch.state import plain_cause
-from ..errors import SUCCEEDED, aws_errors, input_error
+from ..errors import SUCCEEDED, input_error
 from ..output.tables import updates_table
 from ..output.terminal import Printer
-from .options import AccountOptions, AsJson, with_options
-
-_PAGE = 100
+from .options import AccountOptions
 
 
-@with_options
 def history(
-    cluster: Annotated[
-        str | None, typer.Option(help="Only updates in this cluster, by name or ARN.")
-    ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option(help="Only updates of this service, by name with --cluster, or by ARN."),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Maximum number of updates to list.")
-    ] = 20,
-    as_json: AsJson = False,
-    *,
-    options: AccountOptions,
+    cluster: str | None, service: str | None, limit: int, as_json: bool, options: AccountOptions
 ) -> int:
-    """List updates of the ledger with their outcome, the newest first.
-
-    Exit codes: 0, 2 the input is invalid, 3 AWS could not be reached or rejected the call.
-    """
+    """Prints the latest updates, by default of all services. Returns the exit code."""
     ledger = Account(options.name, options.region, options.profile).needed_ledger
     given = {"cluster": cluster, "service": service}
     try:
@@ -52,7 +33,7 @@ def history(
     items, printer = _items(UpdateQueries(ledger.table), query, limit), Printer()
     if items:
         views = map(deployment_view, items)
-        printer.listing(views, updates_table(items, printer.width), as_json)
+        printer.listing(views, [updates_table(items)], as_json)
     else:
         printer.note("the ledger has no such update")
     return SUCCEEDED
@@ -60,15 +41,13 @@ def history(
 
 @aws_errors()
 def _items(queries: UpdateQueries, query: DeploymentsQuery, limit: int) -> list[Item]:
-    found: list[Item] = []
-    key: Any = None
-    while len(found) < limit:
-        most = min(_PAGE, limit - len(found))
-        if query.service:
-            page, key = queries.of_service(query.service, most, key)
-        else:
-            page, key = queries.of_all(most, key, query.cluster_arn)
+    read = (
+        partial(queries.of_service, query.service)
+        if query.service
+        else partial(queries.of_all, cluster=query.cluster_arn)
+    )
+    found, key = read(limit)
+    while key and len(found) < limit:
+        page, key = read(limit - len(found), after=key)
         found += page
-        if key is None:
-            break
     return found

@@ -1,10 +1,8 @@
 """`ecs-updater status`: the services with their tasks, images and tags."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
-
-import typer
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ecs_updater.api.query import LAUNCH_TYPES, ListQuery
 from ecs_updater.api.service_list import ServiceList
@@ -12,57 +10,39 @@ from ecs_updater.aws.ecs_reader import EcsReader
 from ecs_updater.model.arn import name_of, nearest
 
 from ..backends.account import Account
-from ..errors import NOT_ALL, SUCCEEDED, aws_errors
+from ..backends.aws_errors import aws_errors
+from ..errors import NOT_ALL, SUCCEEDED
 from ..output.tables import services_table
 from ..output.terminal import Printer
-from .options import AccountOptions, AsJson, pairs, with_options
+from .options import COMMAND, AccountOptions, pairs
 
 
-@with_options
-def status(  # pylint: disable=too-many-locals  # Each option is a variable.
-    services: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[SERVICE]...", help="Services, by name. Default: all."),
-    ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="Only the services of this cluster, by name or ARN.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tag", metavar="KEY=VALUE", help="Only services with this tag; all of several."
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    *,
+def status(
+    services: Sequence[str],
+    cluster: str | None,
+    tag: Sequence[str],
+    as_json: bool,
     options: AccountOptions,
 ) -> int:
-    """List services: tasks, rollout, revision, images, tags. Only reads.
-
-    Exit codes: 0 found, 1 no service or not each that was named, 2 the input is invalid, 3 AWS
-    could not be reached or rejected the call.
-    """
-    wanted, tags = services or [], pairs(tag, "--tag")
+    """Prints services, by default all. Returns the exit code."""
+    tags = pairs(tag, "--tag")
     account = Account(options.name, options.region, options.profile)
-    reader, printer = FilteredEcsReader(cluster, wanted), Printer()
+    if options.name != COMMAND:
+        _ = account.needed_ledger  # The services are listed without the function, too.
+    reader, printer = FilteredEcsReader(cluster, services), Printer()
     found = list_services(reader, tags)
     if found:
-        printer.listing(found, services_table(found, printer.width), as_json)
+        printer.listing(found, [services_table(found)], as_json)
     names = {service["serviceName"] for service in found}
-    missing = [service for service in wanted if name_of(service) not in names]
+    missing = [service for service in services if name_of(service) not in names]
     if found and not missing:
         return SUCCEEDED
     printer.note(f"not found: {', '.join(missing)}" if missing else "there is no such service")
     place = f"cluster {cluster} in {account.region}" if cluster else account.region
-    meant = _nearest(missing or ([cluster] if cluster else []), reader.names - names)
-    question = f": did you mean {', '.join(meant)}?" if meant else ""
+    meant = nearest(name_of([*missing, cluster or ""][0]), reader.names - names)
+    question = f": did you mean {meant}?" if meant else ""
     printer.note(f"looked in {place}{question}")
     return NOT_ALL
-
-
-def _nearest(names: Sequence[str], others: Collection[str]) -> list[str]:
-    found = (nearest(name_of(name), others) for name in names)
-    return list(dict.fromkeys(filter(None, found)))
 
 
 class FilteredEcsReader(EcsReader):

@@ -1,12 +1,8 @@
 """`ecs-updater watch` and `stop`: waits for a batch that has started, and shows it."""
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
-
-import typer
 
 from ecs_updater.context import REAL_TIME, Clock
 from ecs_updater.errors import NotAllowedError
@@ -21,7 +17,7 @@ from ..errors import AWS, DETACHED, INPUT, NOT_ALL, SUCCEEDED, AwsError, Command
 from ..output.lines import JsonView, LineView
 from ..output.screen import LiveView
 from ..output.terminal import Printer
-from .options import AccountOptions, ViewOptions, WatchOptions, flag, with_options
+from .options import AccountOptions, ViewOptions, WatchOptions
 
 # Ctrl-C, or the end of the process that reads the output.
 _DETACHING = (KeyboardInterrupt, BrokenPipeError)
@@ -29,27 +25,8 @@ _DETACHING = (KeyboardInterrupt, BrokenPipeError)
 _DETACHED = BatchResult(DETACHED, "detached")
 
 
-BatchId = Annotated[str, typer.Argument(help="The batch's id, which deploy printed first.")]
-
-
-@with_options
-def watch(
-    batch: BatchId,
-    direct: Annotated[
-        bool,
-        flag(
-            "--direct",
-            about="Start the remaining updates from this machine, for a batch deployed so.",
-        ),
-    ] = False,
-    *,
-    options: WatchOptions,
-) -> int:
-    """Resume a batch, and wait until each of its services has its verdict.
-
-    Updates that were not sent are sent, and the waves continue. The exit codes are those of
-    `ecs-updater deploy`.
-    """
+def watch(batch: str, direct: bool, options: WatchOptions) -> int:
+    """Resumes a batch, with `direct` from this machine. Returns the exit code."""
     account = Account(options.name, options.region, options.profile)
     ledger = account.needed_ledger
     started = ledger.find_batch(batch)
@@ -61,13 +38,8 @@ def watch(
     return wait_for_batch(backend, started, options, Printer(), account.clock, resumes=True)
 
 
-@with_options
-def stop(batch: BatchId, *, options: AccountOptions) -> int:
-    """Start no further service of a batch. Started updates continue until they have their verdict.
-
-    Exit codes: 0, also if it is over already; 2 the batch does not exist, 3 AWS could not be
-    reached or rejected the call.
-    """
+def stop(batch: str, options: AccountOptions) -> int:
+    """Prevents further services of a batch from starting. Returns the exit code."""
     account = Account(options.name, options.region, options.profile)
     account.needed_ledger.stop_batch(batch)
     watch_command = options.command("watch", batch)
@@ -135,7 +107,7 @@ def _unfinished_result(result: BatchResult, watcher: Watcher) -> BatchResult:
     tracker, can_resume = watcher.tracker, watcher.backend.id is not None
     if not tracker.waiting and (tracker.is_good or can_resume or result.code != AWS):
         return replace(_final_result(tracker), notes=result.notes)
-    rest = watcher.backend.detach_note(tracker.waiting, bool(tracker.waves_left))
+    rest = watcher.backend.detach_note(tracker.waiting)
     if result.code != AWS:
         return replace(result, notes=(f"{result.outcome}: {rest}",))
     # Without a ledger the state of the batch is lost with this process.
@@ -156,15 +128,15 @@ def _view(
     options: ViewOptions,
     printer: Printer,
     clock: Clock,
-    hint: Callable[[bool], str],
+    hint: str,
 ) -> View:
     if options.as_json:
         return JsonView(printer, clock)
-    if options.interactive and printer.is_terminal:
+    if options.live and printer.is_terminal:
         return LiveView(printer, clock, hint)
-    if options.interactive:
+    if options.live:
         printer.note(
-            "--interactive needs a terminal, and standard output is not one: printing a line "
+            "--live needs a terminal, and standard output is not one: printing a line "
             "for each change instead"
         )
     return LineView(printer, clock)

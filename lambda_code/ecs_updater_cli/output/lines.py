@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from rich.text import Text
@@ -27,6 +28,9 @@ from .terminal import (
 
 _MAX_WIDTH = 60
 
+# How long nothing is printed, and how many running updates are then listed.
+_QUIET_SECONDS, _MAX_RUNNING = 60.0, 5
+
 
 class LineView(View):
     """Prints a line for each change."""
@@ -35,6 +39,7 @@ class LineView(View):
         super().__init__(printer, clock)
         self._name_width, self._image_width = 0, 0
         self._problem = ""
+        self._printed_at = clock.epoch()
 
     def show_start(self, tracker: Tracker) -> None:
         """Prints the id of the batch at once: `ecs-updater watch` needs it."""
@@ -42,15 +47,23 @@ class LineView(View):
         self._image_width = min(_MAX_WIDTH, max(len(safe(row.image)) for row in tracker.rows))
         batch = f"batch {tracker.batch}, " if tracker.batch else ""
         self._printer.line(
-            Text(f"{self._time()}  {batch}{number_of(len(tracker.rows), 'service')}")
+            Text(f"{self._time(' %Z')}  {batch}{number_of(len(tracker.rows), 'service')}")
         )
 
     def show_changes(self, _: Tracker, changed: Sequence[Row]) -> None:
         """Prints a line for each changed row, and its hint."""
         for row in changed:
-            self._printer.line(self._line(row))
+            self._print_row(row, row.status.cause)
             if row.status.hint:
                 self._printer.line(Text(f"{'':10}{safe(row.status.hint)}"))
+
+    def show_waiting(self, tracker: Tracker) -> None:
+        """Prints what the running updates wait for, a minute after the latest line."""
+        now = self._clock.epoch()
+        if now - self._printed_at >= _QUIET_SECONDS:
+            running = (row for row in tracker.waiting if row.state.is_rolling_out)
+            for row in islice(running, _MAX_RUNNING):
+                self._print_row(row, row.progress(now, with_counts=True))
 
     def show_problem(self, sentence: str) -> None:
         """Prints a problem once."""
@@ -66,18 +79,19 @@ class LineView(View):
         services = f"{number_of(len(tracker.rows), 'service')} in {elapsed}: "
         self._printer.line(Text.assemble(services, (tally(tracker.tally), style)))
 
-    def _line(self, row: Row) -> Text:
+    def _print_row(self, row: Row, cause: str) -> None:
         state = cell(row.state.upper(), STATE_WIDTH, STYLES[row.state])
         # A line is never cut.
         name = cell(row.name, max(self._name_width, columns_of(row.name)))
         image = cell(row.image, max(self._image_width, columns_of(row.image)))
-        line = Text.assemble(f"{self._time()}  ", state, "  ", name, "  ", image)
-        line.append(f"  {safe(row.status.cause)}")
-        line.rstrip()
-        return line
+        self._printer.line(
+            Text.assemble(f"{self._time()}  ", state, "  ", name, "  ", image, f"  {safe(cause)}")
+        )
+        self._printed_at = self._clock.epoch()
 
-    def _time(self) -> str:
-        return datetime.fromtimestamp(self._clock.epoch()).strftime("%H:%M:%S")
+    def _time(self, zone: str = "") -> str:
+        now = datetime.fromtimestamp(self._clock.epoch()).astimezone()
+        return now.strftime(f"%H:%M:%S{zone}")
 
 
 class JsonView(View):

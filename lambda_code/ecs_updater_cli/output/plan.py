@@ -56,11 +56,8 @@ def _fields(plan: ServicePlan) -> dict[str, Any]:
 
 
 def _kind(plan: ServicePlan) -> str:
-    if plan.row.state is State.FAILED:
-        return "refused"
-    if plan.deploys:
-        return "deploy"
-    return "tags" if plan.changes else "unchanged"
+    kind = "deploy" if plan.deploys else "tags" if plan.changes else "unchanged"
+    return "refused" if plan.row.state is State.FAILED else kind
 
 
 def _lines(plan: ServicePlan) -> list[Text]:
@@ -75,13 +72,8 @@ def _lines(plan: ServicePlan) -> list[Text]:
     lines = [Text.assemble(("~ ", "cyan"), name)]
     widest = max(len(safe(change["what"])) for change in plan.changes)
     for change in plan.changes:
-        before, after = change["from"], change["to"]
-        line = Text(f"    {safe(change['what']):{widest}}  ")
-        if before is None:
-            line.append(f"+ {safe(str(after))}", "green")
-        elif after is None:
-            line.append(f"- {safe(before)}", "red")
-        else:
-            line.append(safe(before), "red").append(" → ").append(safe(after), "green")
-        lines.append(line)
+        before, after = safe(change["from"] or ""), safe(change["to"] or "")
+        sign = "+ " if change["from"] is None else "- " if change["to"] is None else ""
+        what = f"    {safe(change['what']):{widest}}  {sign}"
+        lines.append(Text.assemble(what, (before, "red"), "" if sign else " → ", (after, "green")))
     return lines + [Text(f"    {safe(note)}", "yellow") for note in plan.notes]

@@ -1,120 +1,75 @@
-"""Tables of services and of past updates. They fit a terminal, and are not cut in a pipe. Pure."""
+"""Tables of services and of past updates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..batch.state import State, plain_cause, status_of
-from .terminal import STYLES, cell, columns_of, duration
+from .terminal import STYLES, duration, safe
 
-_GAP = "  "
-_MIN_WIDTH = 8
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table."""
-
-    head: str
-    can_shrink: bool = False
-    """Whether the column is cut in a narrow terminal, the widest first."""
-    is_number: bool = False
-    styles: Mapping[str, str] = field(default_factory=dict)
+_ROLLOUT_STYLES = {"completed": "green", "in progress": "cyan", "failed": "bold red"}
 
 
-_SERVICES = (
-    Column("SERVICE", can_shrink=True),
-    Column("TASKS", is_number=True),
-    Column(
-        "ROLLOUT",
-        styles={"completed": "green", "in progress": "cyan", "failed": "bold red"},
-    ),
-    Column("REVISION", can_shrink=True),
-    Column("IMAGES", can_shrink=True),
-    Column("TAGS", can_shrink=True),
-)
-_UPDATES = (
-    Column("BEGUN"),
-    Column("STATE", styles=STYLES),
-    Column("SERVICE", can_shrink=True),
-    Column("TIME", is_number=True),
-    Column("CHANGE", can_shrink=True),
-    Column("CAUSE", can_shrink=True),
-)
-
-
-def services_table(services: Sequence[Mapping[str, Any]], width: int | None) -> list[Text]:
+def services_table(services: Sequence[Mapping[str, Any]]) -> Table:
     """Returns services of `ecs_updater.api.serializers.service_view`, with their images."""
-    return table(_SERVICES, [_service(service) for service in services], width)
-
-
-def updates_table(items: Sequence[Mapping[str, Any]], width: int | None) -> list[Text]:
-    """Returns entries of the ledger, see `ecs_updater.ledger.queries.SHOWN`."""
-    return table(_UPDATES, [_update(item) for item in items], width)
-
-
-def table(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None
-) -> list[Text]:
-    """Returns the lines of a table with its head, at most `width` columns wide; None: any width."""
-    head = [column.head for column in columns]
-    widths = [max(map(columns_of, texts)) for texts in zip(head, *rows, strict=True)]
-    gaps = len(_GAP) * (len(columns) - 1)
-    flexible = [index for index, column in enumerate(columns) if column.can_shrink]
-    while width is not None and sum(widths) + gaps > width:
-        widest = max(flexible, key=widths.__getitem__)
-        if widths[widest] <= _MIN_WIDTH:
-            break
-        widths[widest] -= 1
-    lines = []
-    for number, row in enumerate([head, *rows]):
-        line = Text(_GAP).join(
-            cell(
-                text,
-                size,
-                column.styles.get(text, "") if number else "bold dim",
-                right=column.is_number,
-            )
-            for text, size, column in zip(row, widths, columns, strict=True)
+    tasks = Column("TASKS", justify="right", no_wrap=True)
+    table = _table("SERVICE", tasks, "ROLLOUT", "REVISION", "IMAGES", "TAGS")
+    for service in services:
+        images: Mapping[str, str] = service.get("images") or {}
+        # A single container needs no name.
+        shown = (
+            list(images.values())
+            if len(images) == 1
+            else [f"{name}={image}" for name, image in images.items()]
         )
-        line.rstrip()
-        lines.append(line)
-    return lines
+        pending = f" +{service['pendingCount']}" if service["pendingCount"] else ""
+        rollout = (service["rolloutState"] or "").lower().replace("_", " ")
+        _add(
+            table,
+            f"{service['clusterName']}/{service['serviceName']}",
+            f"{service['runningCount']}/{service['desiredCount']}{pending}",
+            Text(rollout, _ROLLOUT_STYLES.get(rollout, "")),
+            service["taskDefinition"] or "",
+            " ".join(shown),
+            " ".join(f"{tag['key']}={tag['value']}" for tag in service["tags"]),
+        )
+    return table
 
 
-def _service(service: Mapping[str, Any]) -> list[str]:
-    images: Mapping[str, str] = service.get("images") or {}
-    # A single container needs no name.
-    shown = (
-        list(images.values())
-        if len(images) == 1
-        else [f"{name}={image}" for name, image in images.items()]
-    )
-    pending = f" +{service['pendingCount']}" if service["pendingCount"] else ""
-    return [
-        f"{service['clusterName']}/{service['serviceName']}",
-        f"{service['runningCount']}/{service['desiredCount']}{pending}",
-        (service["rolloutState"] or "").lower().replace("_", " "),
-        service["taskDefinition"] or "",
-        " ".join(shown),
-        " ".join(f"{tag['key']}={tag['value']}" for tag in service["tags"]),
-    ]
+def updates_table(items: Sequence[Mapping[str, Any]]) -> Table:
+    """Returns entries of the ledger, see `ecs_updater.ledger.queries.SHOWN`."""
+    begun, state = Column("BEGUN", no_wrap=True), Column("STATE", no_wrap=True)
+    time = Column("TIME", justify="right", no_wrap=True)
+    table = _table(begun, state, "SERVICE", time, "CHANGE", "CAUSE")
+    for item in items:
+        status = status_of(item)
+        begun_at, ended_at = status.begun_at, status.ended_at
+        local_time = datetime.fromtimestamp(begun_at).astimezone() if begun_at else None
+        _add(
+            table,
+            local_time.strftime("%Y-%m-%d %H:%M:%S %Z") if local_time else "",
+            Text(status.state, STYLES[status.state]),
+            "/".join(item["service"].split("/")[1:]),
+            duration(ended_at - begun_at if begun_at and ended_at else None),
+            _change(item),
+            "" if status.state is State.SUCCEEDED else plain_cause(status.cause),
+        )
+    return table
 
 
-def _update(item: Mapping[str, Any]) -> list[str]:
-    status = status_of(item)
-    begun, ended = status.begun_at, status.ended_at
-    return [
-        datetime.fromtimestamp(begun).strftime("%Y-%m-%d %H:%M:%S") if begun else "",
-        status.state.value,
-        "/".join(item["service"].split("/")[1:]),
-        duration(ended - begun if begun and ended else None),
-        _change(item),
-        "" if status.state is State.SUCCEEDED else plain_cause(status.cause),
-    ]
+def _table(*columns: Column | str) -> Table:
+    """Returns an empty table. What does not fit a terminal continues on the next line."""
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold dim")
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
+
+
+def _add(table: Table, *cells: str | Text) -> None:
+    table.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in cells))
 
 
 def _change(item: Mapping[str, Any]) -> str:

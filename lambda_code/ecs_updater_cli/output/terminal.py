@@ -11,11 +11,13 @@ from typing import IO, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from ecs_updater.errors import one_line
 
 from ..batch.state import State
+from ..errors import MAX_LENGTH, print_note
 
 STYLES: Mapping[str, str] = {
     State.QUEUED: "dim",
@@ -44,7 +46,8 @@ _TALLY_ORDER = (
 
 STATE_WIDTH = max(len(state) for state in State)
 
-_MAX_LENGTH = 4000
+# Columns of a file or a pipe, where a table is not folded.
+_ANY_WIDTH = 100_000
 
 
 class Printer:
@@ -54,26 +57,25 @@ class Printer:
     """
 
     def __init__(self, out: TextIO | None = None, error: TextIO | None = None):
-        self.console = _console(out or sys.stdout)
-        self._error = _console(error or sys.stderr)
+        self.console = Console(file=out or sys.stdout, highlight=False, markup=False, emoji=False)
+        if not self.console.is_terminal:
+            self.console.width = _ANY_WIDTH
+        self._error = error
 
     @property
     def is_terminal(self) -> bool:
         """Whether standard output is a terminal that can draw."""
         return self.console.is_terminal and not self.console.is_dumb_terminal
 
-    @property
-    def width(self) -> int | None:
-        """Columns of the terminal. None for a file or a pipe, where lines are not cut."""
-        return self.console.width if self.console.is_terminal else None
-
-    def line(self, line: Text | str = "") -> None:
-        """Prints one line of any length.
+    def line(self, line: Text | Table | str) -> None:
+        """Prints one line of any length, or a table.
 
         Raises BrokenPipeError if the reader has gone or the output cannot be written, as `raw`.
         """
-        with self._writing():
-            self.console.print(line, soft_wrap=True)
+        with self._writing(), self.console.capture() as capture:
+            self.console.print(line, soft_wrap=not isinstance(line, Table))
+        for text in capture.get().splitlines():
+            self.raw(text.rstrip())
 
     def raw(self, text: str) -> None:
         """Prints a line for programs, unchanged."""
@@ -81,8 +83,10 @@ class Printer:
             self.console.file.write(f"{text}\n")
             self.console.file.flush()
 
-    def listing(self, objects: Iterable[object], lines: Iterable[Text], as_json: bool) -> None:
-        """Prints objects for programs, or else the lines of their table."""
+    def listing(
+        self, objects: Iterable[object], lines: Iterable[Text | Table], as_json: bool
+    ) -> None:
+        """Prints objects for programs, or else lines or a table."""
         for value in objects if as_json else ():
             self.raw(json.dumps(value))
         for line in () if as_json else lines:
@@ -90,7 +94,7 @@ class Printer:
 
     def note(self, sentence: str) -> None:
         """Prints one line on standard error."""
-        self._error.print(Text(safe(sentence)), soft_wrap=True)
+        print_note(sentence, self._error)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -105,14 +109,6 @@ class Printer:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 
 
-class _Console(Console):
-    """Raises BrokenPipeError, where rich's own console ends the process."""
-
-    def on_broken_pipe(self) -> None:
-        _redirect_to_null(self.file)
-        raise  # pylint: disable=misplaced-bare-raise  # rich calls it in its handler.
-
-
 def _redirect_to_null(file: IO[str]) -> None:
     """Prevents a second error when the interpreter flushes the file at exit.
 
@@ -124,19 +120,15 @@ def _redirect_to_null(file: IO[str]) -> None:
         os.close(null)
 
 
-def _console(file: TextIO) -> Console:
-    return _Console(file=file, highlight=False, markup=False, emoji=False)
-
-
 @lru_cache(maxsize=20_000)
 def safe(text: str) -> str:
     """Returns `text` with control characters escaped, so that it cannot control the terminal."""
-    return one_line(text, _MAX_LENGTH)
+    return one_line(text, MAX_LENGTH)
 
 
 def cell(text: str, width: int, style: str = "", *, right: bool = False) -> Text:
     """Returns the safe `text`, cut or padded to `width` columns of a terminal."""
-    content = Text(safe(text), style=style, no_wrap=True, end="")
+    content = Text(safe(text), style=style, no_wrap=True)
     if right and content.cell_len < width:
         content.pad_left(width - content.cell_len)
     content.truncate(max(0, width), overflow="ellipsis", pad=True)
@@ -147,10 +139,9 @@ def image_cell(image: str, width: int) -> Text:
     """Returns a cell that is cut at its beginning: the tag matters more than the registry."""
     text = safe(image)
     if cell_len(text) > width:
-        while text and cell_len(text) >= width:
-            text = text[1:]
-        # A path starts at a slash: part of a name would mislead.
-        text = f"…{text[text.find('/') :] if '/' in text else text}"
+        while "/" in text and cell_len(text) + 2 > width:
+            text = text.partition("/")[2]
+        text = f"…/{text}"
     return cell(text, width)
 
 

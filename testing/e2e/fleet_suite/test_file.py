@@ -87,6 +87,16 @@ def test_the_summary_and_the_exit_code_report_the_batch(deployed):
     assert counts == {"succeeded": 2, "unchanged": 1, "failed": 1}
 
 
+def test_a_shell_completes_the_name_of_a_service(monkeypatch):
+    service = os.environ["SERVICE_NAME"]
+    words = ["ecs-updater", "update", os.environ["CLUSTER_NAME"], service[:-3]]
+    monkeypatch.setenv("_ECS_UPDATER_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(words))
+    monkeypatch.setenv("COMP_CWORD", "3")
+    ran = run()
+    assert f"plain,{service}" in ran.output.splitlines() and ran.errors == ""
+
+
 @pytest.mark.usefixtures("deployed")
 def test_ecs_has_the_images_and_tags_of_the_file(events, services, at_first):
     assert [service.read() for service in services] == [

@@ -18,6 +18,7 @@ from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.throttling import parse_rates
 from ecs_updater_cli.backends import local
 from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.aws_errors import aws_error_of
 from ecs_updater_cli.backends.local import MAX_RECEIVES, LocalBackend, LocalQueue
 from ecs_updater_cli.backends.preview import dry_run
 from ecs_updater_cli.backends.settings import environment
@@ -25,7 +26,7 @@ from ecs_updater_cli.backends.sqs import LedgerBackend, SqsBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands.options import AccountOptions
-from ecs_updater_cli.errors import CommandError, aws_error_of
+from ecs_updater_cli.errors import CommandError
 from fakes.scripted_batch import BATCH, ScriptedClock, batch
 from fakes.simulated_ecs import Image
 from fakes.wire import SERVER_ERROR
@@ -72,12 +73,13 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
         return replace(Row(member), status=status)
 
     account = SimpleNamespace(ecs=SimpleNamespace(describe_services=describe), clock=clock.clock)
-    backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), BATCH)
+    backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), BATCH, "")
     services = batch([(f"s{number}", "i", None) for number in range(12)])
     rows = [row(member) for member in services.members]
     assert backend.counts(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}
     assert backend.counts(rows) == {}
     clock.sleep(1)
+    rows = [replace(row, polled_at=1.0) for row in rows[:10]] + rows[10:]
     assert set(backend.counts(rows)) == {11, 12, *range(1, 9)}
     clock.sleep(1)
     assert backend.counts([replace(row, status=Status(State.SUCCEEDED)) for row in rows]) == {}

@@ -182,9 +182,9 @@ def test_counts_of_tasks_are_kept_until_the_final_status_has_its_own():
         "-", {1: Status(State.DEPLOYING)}, {}, {1: Status(State.SUCCEEDED, "2 of 2 tasks run a:1")}
     )
     watched.watcher.poll()
-    watched.tracker.apply_counts({1: TaskCounts(1, 2)})
+    watched.tracker.apply_counts({1: TaskCounts(1, 2)}, START)
     watched.watcher.poll()
     assert watched.tracker.rows[0].counts == TaskCounts(1, 2)
     watched.watcher.poll()
-    watched.tracker.apply_counts({1: TaskCounts(0, 9)})
+    watched.tracker.apply_counts({1: TaskCounts(0, 9)}, START)
     assert watched.tracker.rows[0].counts == TaskCounts(2, 2)

@@ -3,9 +3,9 @@
 Nothing here reaches a network.
 """
 
-import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,7 +24,7 @@ from ecs_updater_cli.batch.tracker import Row
 from ecs_updater_cli.commands import deploy, watch
 from ecs_updater_cli.commands.options import AccountOptions
 from ecs_updater_cli.errors import AwsError
-from ecs_updater_cli.output.terminal import Printer
+from ecs_updater_cli.main import app
 from fakes.scripted_batch import BATCH, WEB, ScriptedBackend, batch
 
 RESUME = f"resume with ecs-updater watch {BATCH}"
@@ -32,7 +32,7 @@ RESUME = f"resume with ecs-updater watch {BATCH}"
 
 API = {**WEB, "ecs_service_name": "api", "group": "edge"}
 WRONG = {**WEB, "ecs_image_name": 7}
-VALID = "deployments.json: 2 services in 1 group, nothing is wrong\n"
+VALID = "deployments.json: 2 services, nothing is wrong\n"
 PROBLEM = (
     "deployments.json:1:76: deployments[0].ecs_image_name: 7 is not of type 'string'; "
     '7 is a number here: write "7", in quotes\n1 problem: nothing was sent\n'
@@ -40,23 +40,78 @@ PROBLEM = (
 
 
 @pytest.mark.parametrize(
-    ("word", "events", "result"),
+    ("words", "events", "result"),
     [
         ("validate", [WEB, API], (0, VALID, "")),
-        ("validate", [WRONG], (2, "", PROBLEM)),
-        ("deploy", [WRONG], (2, "", PROBLEM)),
+        ("validate deployments.json", [WRONG], (2, "", PROBLEM)),
+        ("deploy -f deployments.json", [WRONG], (2, "", PROBLEM)),
     ],
 )
-def test_a_file_is_checked_before_any_call_of_aws(run, file, word, events, result):
+def test_a_file_is_checked_before_any_call_of_aws(run, file, words, events, result):
     file(*events)
-    assert run(word) == result
+    assert run(*words.split()) == result
+
+
+def test_without_a_name_the_first_default_file_is_taken(run, file, tmp_path):
+    code, _, err = run("deploy")
+    assert code == 2 and err.startswith(
+        "this folder has no deployments.yaml, deployments.yml or deployments.json: name the file"
+    )
+    file(WEB)
+    (tmp_path / "deployments.yaml").write_text("[]", "utf-8")
+    assert run("validate")[2].startswith("deployments.yaml:1:1: deployments: the list is empty")
+    assert run("validate", "a.json", "-f", "b.json")[2].startswith("there are two files")
+
+
+NEEDLESS = {"rich", "yaml", "jsonschema", "botocore", "aws_lambda_powertools"}
+
+
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [
+        ("--help", NEEDLESS),
+        ("deploy --help", NEEDLESS),
+        ("validate", {"botocore", "aws_lambda_powertools"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(file, words, needless):
+    file(WEB)
+    program = (
+        "import contextlib, sys; from ecs_updater_cli.main import main\n"
+        "with contextlib.suppress(SystemExit): main(sys.argv[2:])\n"
+        "sys.exit(','.join(sorted(set(sys.argv[1].split(',')) & sys.modules.keys())))"
+    )
+    found = command(["-c", program, ",".join(needless), *words.split()], subprocess.DEVNULL)
+    assert found == (1, "\n")  # Nothing but the end of the line of an empty message.
+
+
+@pytest.mark.parametrize("name", app.commands)
+def test_the_help_of_a_command_shows_no_types(run, name):
+    code, out, _ = run(name, "--help")
+    assert code == 0 and out.startswith(f"Usage: ecs-updater {name} [OPTIONS]")
+    assert not re.search(r"<\w|\b(TEXT|PATH|INTEGER|FLOAT|BOOLEAN)\b", out)
+
+
+def complete(run, monkeypatch, *words):
+    """The words that bash offers for the last word: exit code, standard output, standard error."""
+    monkeypatch.setenv("_ECS_UPDATER_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(["ecs-updater", *words]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    return run()
+
+
+def test_a_shell_completes_commands_and_options_and_is_silent_without_credentials(run, monkeypatch):
+    assert complete(run, monkeypatch, "val") == (0, "plain,validate\n", "")
+    assert complete(run, monkeypatch, "deploy", "--li") == (0, "plain,--live\n", "")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert complete(run, monkeypatch, "update", "shop", "w") == (0, "\n", "")
 
 
 def command(arguments, stdout):
     """Runs Python in a process of its own: exit code and standard error."""
     shell = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, *arguments],
         env=shell,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -73,8 +128,8 @@ def command(arguments, stdout):
 @pytest.mark.parametrize(
     ("arguments", "code", "note"),
     [
-        (["ecs_updater_cli", "validate"], 1, ""),
-        (["fakes.scripted_batch", "{}"], 130, f"detached: {RESUME}\n"),
+        (["-m", "ecs_updater_cli", "validate"], 1, ""),
+        (["-m", "fakes.scripted_batch", "{}"], 130, f"detached: {RESUME}\n"),
     ],
     ids=["a command", "a batch that is watched"],
 )
@@ -93,7 +148,7 @@ def test_a_reader_that_closes_the_output_detaches_the_command(options):
     """As in ``| head -1``: not exit code 1, which means that an update did not succeed."""
     read, write = os.pipe()
     os.close(read)
-    arguments = ["fakes.scripted_batch", json.dumps({"interactive": False, **options})]
+    arguments = ["-m", "fakes.scripted_batch", json.dumps({"live": False, **options})]
     assert command(arguments, write) == (130, f"detached: {RESUME}\n")
     os.close(write)
 
@@ -103,7 +158,10 @@ def test_a_reader_that_closes_the_output_detaches_the_command(options):
     [
         ("deploy --no-such-option", ""),
         ("deploy --max-failures 0", ""),
-        ("deploy -i --json", "--interactive is for people and --json for programs: take one of"),
+        (
+            "deploy --interactive --json",
+            "--live is for people and --json for programs: take one of",
+        ),
         (
             "deploy --no-ledger",
             "--no-ledger goes with --direct: the queue's worker needs the ledger",
@@ -135,6 +193,7 @@ NO_ENDPOINT = "Invalid endpoint: nonsense: check --region and AWS_ENDPOINT_URL"
     [
         ("deploy", None, NO_QUEUE),
         ("deploy --name other", "https://queue", NO_TABLE),
+        ("status --name other", None, NO_TABLE),
         ("status", None, NO_ENDPOINT),
     ],
 )
@@ -162,7 +221,7 @@ def test_a_dry_run_without_a_ledger_looks_for_no_table(run, file, monkeypatch):
 def test_an_update_without_tags_keeps_them_and_with_tags_adds_them(run, monkeypatch):
     events = []
     monkeypatch.setattr(
-        "ecs_updater_cli.commands.update.deploy_batch",
+        "ecs_updater_cli.commands.deploy.deploy_batch",
         lambda given, *_: events.extend(given) or 0,
     )
     assert run("update", "shop", "web", "web:2")[0] == 0
@@ -269,55 +328,31 @@ def _backends():
     )
 
 
-QUEUE, DIRECT, MEMORY = range(3)
-REST = f"{RESUME} --direct, which starts the rest"
-ENDS = "1 update under way (shop/web), which the reconciler finishes"
+GOES_ON = f"started updates continue, and the reconciler finishes them; {RESUME}"
+HINT = "Ctrl-C detaches: started updates continue, the others wait for ecs-updater watch"
 LOST = (
     "1 update under way (shop/web); without a ledger no process rolls them back on failure: "
     "ecs-updater status shows them"
 )
+STOPS = "Ctrl-C stops: no other process starts or rolls back the rest"
 
 
 @pytest.mark.parametrize(
-    ("backend", "method", "arguments", "sentence"),
+    ("number", "under_way", "others", "hint"),
     [
-        (QUEUE, "detach_note", (UNDER_WAY, False), RESUME),
-        (
-            QUEUE,
-            "detach_note",
-            (UNDER_WAY, True),
-            f"sent updates continue; {RESUME}, which sends the rest",
-        ),
-        (DIRECT, "detach_note", (UNDER_WAY, False), f"{ENDS}; {REST}"),
-        (DIRECT, "detach_note", (UNDER_WAY[:1], False), f"{ENDS}; {RESUME} --direct"),
-        (DIRECT, "detach_note", (UNDER_WAY[1:], True), REST),
-        (MEMORY, "detach_note", (UNDER_WAY[:1], False), LOST),
-        (MEMORY, "detach_note", (UNDER_WAY[1:], True), "no update is under way"),
-        (QUEUE, "hint", (False,), "Ctrl-C detaches, and the updates go on"),
-        (
-            QUEUE,
-            "hint",
-            (True,),
-            "Ctrl-C detaches: sent updates continue, the others wait for ecs-updater watch",
-        ),
+        (0, GOES_ON, GOES_ON, HINT),
+        (1, f"{GOES_ON} --direct", f"{GOES_ON} --direct", HINT),
+        (2, LOST, "no update is under way", STOPS),
     ],
+    ids=["queue", "this machine", "this machine without a ledger"],
 )
 def test_a_backend_says_what_goes_on_and_what_waits_for_the_command(
-    backends, backend, method, arguments, sentence
+    backends, number, under_way, others, hint
 ):
-    assert getattr(backends[backend], method)(*arguments) == sentence
-
-
-def test_the_hint_of_the_live_view_changes_when_the_last_wave_has_started(wait, monkeypatch):
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    out = io.StringIO()
-    good, begun = Status(State.SUCCEEDED), Status(State.BEGUN)
-    backend = ScriptedBackend({1: good}, {2: begun}, {2: good})
-    started = batch([("web", "web:2", None), ("api", "api:2", "edge")])
-    assert wait(backend, started, Printer(out, io.StringIO()), interactive=True) == 0
-    before, _, after = out.getvalue().rpartition("Ctrl-C leaves a wave behind")
-    last = "Ctrl-C detaches, and the updates go on"
-    assert before and last in after and "Ctrl-C detaches" not in before
+    backend = backends[number]
+    assert backend.detach_note(UNDER_WAY) == under_way
+    assert backend.detach_note(UNDER_WAY[1:]) == others
+    assert backend.hint == hint
 
 
 # ALLOWED_IMAGES and ALLOWED_SERVICES of the shell, and refusals of the worker.

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_updater_cli.commands.options import read_entries
+from ecs_updater_cli.commands.validate import read_entries
 from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.manifest.checks import checked, problems_of_event
 from ecs_updater_cli.manifest.reader import MAX_VALUES, read

@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from ecs_updater_cli.backends.preview import ServicePlan
-from ecs_updater_cli.batch.state import State, Status
+from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row, Tracker
 from ecs_updater_cli.output.plan import show_plans
-from ecs_updater_cli.output.screen import Frame, draw, fold, result_lines
+from ecs_updater_cli.output.screen import draw
 from ecs_updater_cli.output.tables import services_table, updates_table
 from fakes.scripted_batch import BATCH, HOSTILE, START, ScriptedBackend, batch, ending, shop
 
@@ -46,6 +46,17 @@ def test_success_is_exit_code_0_and_a_timeout_is_1_with_the_way_to_resume(wait, 
     assert printer.err() == f"timed out: resume with ecs-updater watch {BATCH}\n"
 
 
+def test_a_minute_without_a_change_prints_what_a_rollout_waits_for(wait, printer):
+    backend = ScriptedBackend({1: Status(State.DEPLOYING, "to web:2")}, *[{}] * 70)
+    counts = [{1: TaskCounts(2, 2)}]
+    backend.counts = lambda _: counts.pop() if counts else {}
+    assert wait(backend, timeout=70) == 1
+    assert printer.out().splitlines()[2] == (
+        "08:01:00  DEPLOYING     shop/web  web:2  2/2 run; waiting for the reconciler "
+        "(polled 60 s ago); to web:2"
+    )
+
+
 def unfinished_batch(count: int = 12) -> Tracker:
     """The scripted batch, four polls after its start."""
     started, steps, counts = shop(count)
@@ -53,16 +64,16 @@ def unfinished_batch(count: int = 12) -> Tracker:
     for _ in steps:
         tracker.apply(backend.poll(tracker.waiting))
         backend.time.sleep(1)
-    tracker.apply_counts(counts)
+    tracker.apply_counts(counts, START + 4)
     return tracker
 
 
-def drawn(width: int, height: int, count: int = 12, **options) -> list[str]:
+def drawn(width: int, height: int, count: int = 12) -> list[str]:
     """The live view as lines."""
     tracker = unfinished_batch(count)
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, color_system=None, force_terminal=True)
-    console.print(draw(Frame(tracker, START + 4, width, height, **options)))
+    console.print(draw(tracker, START + 4, width, height))
     return out.getvalue().splitlines()
 
 
@@ -94,32 +105,13 @@ def test_control_characters_are_shown_escaped():
     )
 
 
-def test_the_result_has_no_spinner_and_leaves_out_queued_updates():
-    tracker = unfinished_batch()
-    lines = [line.plain for line in result_lines(Frame(tracker, START + 4, 80, 24))]
-    assert "· rolling back  mail" in "\n".join(lines) and "sessions" not in "\n".join(lines)
-    assert not any(line[:1] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" for line in lines)
-
-
 def test_the_title_names_the_current_wave():
     members = batch([("a", "i", None), ("b", "i", "edge")]).members
     tracker = Tracker(members, START)
     tracker.apply({1: Status(State.SUCCEEDED)})
     tracker.waves_left.clear()
-    title = draw(Frame(tracker, START, 100, 20)).renderables[0].plain
+    title = draw(tracker, START, 100, 20).renderables[0].plain
     assert "wave 2 of 2, edge" in title
-
-
-def test_a_fold_keeps_a_line_for_the_others():
-    tracker = unfinished_batch(300)
-    for lines in range(1, 40):
-        shown = fold(tracker.rows, lines, lambda row: 2 if row.state.is_bad else 1)
-        assert sum(2 if row.state.is_bad else 1 for row in shown) + 1 <= lines
-
-
-def plain(lines) -> str:
-    """The lines as in a pipe."""
-    return "".join(f"{line.plain}\n" for line in lines)
 
 
 SERVICE = {
@@ -144,8 +136,9 @@ OTHER = {
 }
 
 
-def test_services_are_a_table():
-    assert plain(services_table([SERVICE, OTHER], None)) == (
+def test_services_are_a_table(printer):
+    printer.line(services_table([SERVICE, OTHER]))
+    assert printer.out() == (
         "SERVICE    TASKS  ROLLOUT      REVISION  IMAGES                             TAGS\n"
         "shop/web  2/3 +1  in progress  web:7     registry.example.com/shop/web:2.4  "
         "owner=web\\x1b[31m release=42\n"
@@ -153,7 +146,7 @@ def test_services_are_a_table():
     )
 
 
-def test_past_updates_are_a_table():
+def test_past_updates_are_a_table(printer):
     side = {"images": {"app": "web:1"}, "tags": {}}
     item = {
         "service": "arn:aws:ecs:eu-west-1:123456789012:service/shop/web",
@@ -180,11 +173,12 @@ def test_past_updates_are_a_table():
         "cause": "only tags changed",
         "after": {**side, "tags": {"a": "b"}},
     }
-    assert plain(updates_table([item, failed, tagged], None)) == (
-        "BEGUN                STATE      SERVICE   TIME  CHANGE             CAUSE\n"
-        "2027-01-15 08:00:00  succeeded  shop/web  1:05  web:1 → web:2\n"
-        "2027-01-15 08:00:00  failed     shop/web  1:05  rollback to web:2  it died\n"
-        "2027-01-15 08:00:00  unchanged  shop/web  1:05  tags               only tags changed\n"
+    printer.line(updates_table([item, failed, tagged]))
+    assert printer.out() == (
+        "BEGUN                    STATE      SERVICE   TIME  CHANGE             CAUSE\n"
+        "2027-01-15 08:00:00 UTC  succeeded  shop/web  1:05  web:1 → web:2\n"
+        "2027-01-15 08:00:00 UTC  failed     shop/web  1:05  rollback to web:2  it died\n"
+        "2027-01-15 08:00:00 UTC  unchanged  shop/web  1:05  tags               only tags changed\n"
     )
 
 

@@ -1,0 +1,247 @@
+"""The commands with their arguments, options and help.
+
+A command imports its code when it runs, so that help and shell completion start fast.
+"""
+
+from dataclasses import fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..completion import complete_name
+from .options import AS_JSON, AccountOptions, BatchOptions, Option, WatchOptions
+
+
+class Command(click.Command):
+    """A command whose help has a section for each group of options."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the options."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx)
+            if row and isinstance(parameter, click.Option):
+                groups.setdefault(getattr(parameter, "group", "Options"), []).append(row)
+        for group, rows in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(rows)
+
+
+def _command(
+    function: str, *parameters: click.Parameter, about: str, options: type | None = None
+) -> Command:
+    """Returns the command that runs `MODULE.FUNCTION` of this package.
+
+    The function gets the parameters and, as `options`, the dataclass of this type. It returns the
+    exit code.
+    """
+    module, _, name = function.partition(".")
+    shared = {each.name: each.metadata["option"] for each in fields(options)} if options else {}
+
+    def run(**values: Any) -> Any:
+        if options:
+            values["options"] = options(**{each: values.pop(each) for each in shared})
+        return getattr(import_module(f".{module}", __package__), name)(**values)
+
+    return Command(name, params=[*parameters, *shared.values()], callback=run, help=about)
+
+
+_CLUSTER = click.Argument(
+    ["cluster"], shell_complete=complete_name, help="The cluster, by name or ARN."
+)
+_SERVICE = click.Argument(
+    ["service"], shell_complete=complete_name, help="The service, by name or ARN."
+)
+_BATCH = click.Argument(["batch"], help="The batch's id, which deploy printed first.")
+_FILE = (
+    click.Argument(
+        ["file"],
+        type=click.Path(path_type=Path),
+        metavar="[FILE]",
+        required=False,
+        help=(
+            "The deployments, as JSON or YAML; - is standard input. Default: deployments.yaml, "
+            "deployments.yml or deployments.json."
+        ),
+    ),
+    Option(
+        "--file",
+        "-f",
+        "file_option",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The same as the argument FILE.",
+    ),
+)
+
+COMMANDS = (
+    _command(
+        "deploy.deploy",
+        *_FILE,
+        Option(
+            "--waves",
+            is_flag=True,
+            help=(
+                "Deploy group after group, services without one first; the next starts when all "
+                "before succeeded."
+            ),
+        ),
+        Option(
+            "--max-failures",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Start no further service after this many failures. Default: start all.",
+        ),
+        options=BatchOptions,
+        about="""Deploy the services of a file and wait for their verdicts.
+
+        The file is a list of events, or a map with `defaults` and `deployments`. It is checked as
+        a whole before anything is sent. Ctrl-C detaches, and `ecs-updater watch` resumes.
+
+        Exit codes: 0 all succeeded or had nothing to change; 1 some did not, or not within
+        --timeout; 2 the input is invalid or not allowed, and nothing was deployed; 3 AWS could not
+        be reached or rejected the call; 130 detached, by Ctrl-C.
+        """,
+    ),
+    _command(
+        "watch.watch",
+        _BATCH,
+        Option(
+            "--direct",
+            is_flag=True,
+            help="Start the remaining updates from this machine, for a batch deployed so.",
+        ),
+        options=WatchOptions,
+        about="""Resume a batch and wait for its verdicts.
+
+        Updates that were not sent are sent, and the waves continue. The exit codes are those of
+        `ecs-updater deploy`.
+        """,
+    ),
+    _command(
+        "watch.stop",
+        _BATCH,
+        options=AccountOptions,
+        about="""Start no further service of a batch.
+
+        Started updates continue until they have their verdict. Exit codes: 0, also if the batch is
+        over already; 2 the batch does not exist; 3 AWS could not be reached or rejected the call.
+        """,
+    ),
+    _command(
+        "deploy.update",
+        _CLUSTER,
+        _SERVICE,
+        click.Argument(["image"], help="The new image: [registry/]repository[:tag][@digest]."),
+        Option(
+            "--tag",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A tag for the service; once for each. The others stay.",
+        ),
+        Option(
+            "--replace-tags", is_flag=True, help="The service has exactly these tags afterwards."
+        ),
+        Option(
+            "--container",
+            metavar="NAME",
+            help="The container that gets the image, if there are several.",
+        ),
+        Option(
+            "--container-image",
+            multiple=True,
+            metavar="NAME=IMAGE",
+            help="An image for a further container; once for each.",
+        ),
+        Option("--force", is_flag=True, help="Deploy although nothing changed."),
+        Option(
+            "--rollback-on-failure",
+            is_flag=True,
+            help="Return the service to its last good revision if the rollout fails.",
+        ),
+        options=BatchOptions,
+        about="""Update one service and wait for its verdict.
+
+        Without --tag its tags stay as they are. The exit codes are those of `ecs-updater deploy`.
+        """,
+    ),
+    _command(
+        "deploy.rollback",
+        _CLUSTER,
+        _SERVICE,
+        options=BatchOptions,
+        about="""Return one service to its last good revision and its tags.
+
+        The exit codes are those of `ecs-updater deploy`.
+        """,
+    ),
+    _command(
+        "status.status",
+        click.Argument(
+            ["services"],
+            nargs=-1,
+            metavar="[SERVICE]...",
+            shell_complete=complete_name,
+            help="Services, by name. Default: all.",
+        ),
+        Option(
+            "--cluster",
+            metavar="CLUSTER",
+            shell_complete=complete_name,
+            help="Only the services of this cluster, by name or ARN.",
+        ),
+        Option(
+            "--tag",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Only services with this tag; all of several.",
+        ),
+        AS_JSON,
+        options=AccountOptions,
+        about="""List services: tasks, rollout, revision, images, tags.
+
+        Only reads. Exit codes: 0 found; 1 no service, or not each that was named; 2 the input is
+        invalid; 3 AWS could not be reached or rejected the call.
+        """,
+    ),
+    _command(
+        "history.history",
+        Option(
+            "--cluster",
+            metavar="CLUSTER",
+            shell_complete=complete_name,
+            help="Only updates in this cluster, by name or ARN.",
+        ),
+        Option(
+            "--service",
+            metavar="SERVICE",
+            shell_complete=complete_name,
+            help="Only updates of this service, by name with --cluster, or by ARN.",
+        ),
+        Option(
+            "--limit",
+            type=click.IntRange(1, 10_000),
+            metavar="N",
+            default=20,
+            show_default=True,
+            help="Maximum number of updates to list.",
+        ),
+        AS_JSON,
+        options=AccountOptions,
+        about="""List updates of the ledger with their outcome, newest first.
+
+        Exit codes: 0; 2 the input is invalid; 3 AWS could not be reached or rejected the call.
+        """,
+    ),
+    _command(
+        "validate.validate",
+        *_FILE,
+        about="""Check a file as `deploy` does before it sends anything.
+
+        Makes no call of AWS. Prints a line with the position of each problem. Exit codes: 0 valid,
+        2 invalid.
+        """,
+    ),
+)
