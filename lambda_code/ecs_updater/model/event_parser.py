@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/models-mappings-mod
 import itertools
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -20,7 +20,7 @@ from ..errors import VIOLATION_LIMIT, InvalidEventError, InvalidImageError, one_
 from ..settings import Settings
 from .arn import nearest
 from .image import ImageReference
-from .request import RollbackRequest, UpdateRequest, allow_lists, check_allowed
+from .request import RollbackRequest, UpdateRequest, allow_lists, rejections
 from .tags import REPLACE, wrong_character
 
 UPDATE, ROLLBACK = "update", "rollback"
@@ -137,7 +137,8 @@ def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     """
     lists = allow_lists(settings)  # An invalid list is reported before the event is checked.
     request = _request(event, settings)
-    check_allowed(request, *lists)
+    for error in rejections(request, *lists):
+        raise error
     return request
 
 
@@ -173,8 +174,18 @@ def _request(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
     schema = SCHEMAS[_action(event)]
     event = _with_defaults(event, settings, schema)
     schema.check(event)
-    if violations := _first(map(one_line, _violations_beside_schema(event))):
+    if violations := _first(
+        one_line(f"{'.'.join(path)}: {sentence}")
+        for path, sentence in violations_beside_schema(event)
+    ):
         raise InvalidEventError(violations[0], violations)
+    if not settings.ledger_table:
+        _check_without_ledger(event)
+    return request_of(event)
+
+
+def request_of(event: Mapping[str, Any]) -> UpdateRequest | RollbackRequest:
+    """Returns the request of an event that fits its schema. Raises InvalidImageError."""
     common: dict[str, Any] = {
         "cluster": event["ecs_cluster_name"],
         "service": event["ecs_service_name"],
@@ -183,9 +194,7 @@ def _request(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
         "wait_seconds": int(event.get("wait_seconds", 0)),
         "request_id": event.get("request_id"),
     }
-    if not settings.ledger_table:
-        _check_without_ledger(event)
-    if schema is SCHEMAS[ROLLBACK]:
+    if event.get("action") == ROLLBACK:
         return RollbackRequest(**common)
     return UpdateRequest(
         **common,
@@ -259,21 +268,22 @@ def _first(violations: Iterator[str]) -> list[str]:
     return listed if next(violations, None) is None else [*listed, "and more"]
 
 
-def _violations_beside_schema(event: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the violations that the schema does not detect.
+def violations_beside_schema(event: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], str]]:
+    """Yields path and sentence of each violation of an event that fits its schema.
 
     Python's regular expressions have no ``\\p{L}``, and their ``$`` lets a newline through.
     """
+    cluster_field, service_field = ("ecs_cluster_name",), ("ecs_service_name",)
     cluster = CLUSTER.fullmatch(event["ecs_cluster_name"])
     if not cluster:
-        yield _not_a_name("ecs_cluster_name", event, "cluster")
+        yield cluster_field, _not_a_name(event["ecs_cluster_name"], "cluster")
     service = _SERVICE.fullmatch(event["ecs_service_name"])
     if not service:
-        yield _not_a_name("ecs_service_name", event, "service")
+        yield service_field, _not_a_name(event["ecs_service_name"], "service")
     if cluster and service and service["cluster"] not in (None, cluster["cluster"]):
         yield (
-            f"ecs_service_name: is in cluster {service['cluster']}, but ecs_cluster_name is "
-            f"{cluster['cluster']}"
+            service_field,
+            f"is in cluster {service['cluster']}, but ecs_cluster_name is {cluster['cluster']}",
         )
     if (
         cluster
@@ -281,15 +291,17 @@ def _violations_beside_schema(event: Mapping[str, Any]) -> Iterator[str]:
         and None not in (cluster["account"], service["account"])
         and cluster["account"] != service["account"]
     ):
-        yield "ecs_service_name: is in another account or region than ecs_cluster_name"
+        sentence = "is in another account or region than ecs_cluster_name"
+        yield service_field, sentence
     if "" in event.get("ecs_container_images", {}):
-        yield "ecs_container_images: '' is not a valid container name"
+        yield ("ecs_container_images",), "'' is not a valid container name"
     for key, value in event.get("ecs_tag", {}).items():
         for part, text in (("key", key), ("value", value)):
             if wrong := wrong_character(text):
                 yield (
-                    f"ecs_tag.{key}: the character {wrong!r} cannot be in a tag's {part}, "
-                    "only letters, digits, spaces and _ . : / = + - @"
+                    ("ecs_tag", key),
+                    f"the character {wrong!r} cannot be in a tag's {part}, only letters, digits, "
+                    "spaces and _ . : / = + - @",
                 )
 
 
@@ -300,11 +312,8 @@ def _image_of(container: str, image: str) -> ImageReference:
         raise InvalidImageError(f"ecs_container_images.{container}: {error.reason}") from None
 
 
-def _not_a_name(field_name: str, event: Mapping[str, Any], resource: str) -> str:
-    return (
-        f"{field_name}: {event[field_name]!r} is neither the name of a {resource} "
-        "(letters, digits, - and _) nor its ARN"
-    )
+def _not_a_name(name: str, resource: str) -> str:
+    return f"{name!r} is neither the name of a {resource} (letters, digits, - and _) nor its ARN"
 
 
 def _violation(error: ValidationError) -> str:

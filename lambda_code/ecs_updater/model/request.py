@@ -6,7 +6,7 @@ The patterns of an allow list are shell globs that are compared with normalised 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -92,14 +92,14 @@ class AllowList:
         patterns = [_checked(setting, pattern) for pattern in globs]
         return cls(setting, text, tuple(patterns))
 
-    def check(self, name: str, value: str, normalised: str) -> None:
-        """Raises NotAllowedError if no pattern matches `normalised`.
+    def check(self, name: str, value: str, normalised: str) -> Iterator[NotAllowedError]:
+        """Yields an error if no pattern matches `normalised`.
 
         `value`: the value of the field `name` in the event.
         """
         if self.patterns and not any(fnmatchcase(normalised, pattern) for pattern in self.patterns):
             shown = one_line(self.text, _MAX_SHOWN)
-            raise NotAllowedError(
+            yield NotAllowedError(
                 f"{one_line(name)} {one_line(value)} is not allowed: {self.setting}={shown}", name
             )
 
@@ -110,17 +110,20 @@ def allow_lists(settings: Settings) -> tuple[AllowList, AllowList]:
     return AllowList.of(IMAGES, settings.allowed_images), services
 
 
-def check_allowed(request: Request, images: AllowList, services: AllowList) -> None:
-    """Raises NotAllowedError for a service or image that is not allowed.
+def rejections(
+    request: Request, images: AllowList, services: AllowList
+) -> Iterator[NotAllowedError]:
+    """Yields an error for the service and each image that is not allowed.
 
     The images of a rollback are not checked.
     """
     service = f"{name_of(request.cluster)}/{name_of(request.service)}"
-    services.check("ecs_service_name", request.service, service)
+    yield from services.check("ecs_service_name", request.service, service)
     if isinstance(request, UpdateRequest):
-        images.check("ecs_image_name", request.image.text, request.image.normalised)
+        yield from images.check("ecs_image_name", request.image.text, request.image.normalised)
         for container, image in request.container_images.items():
-            images.check(f"ecs_container_images.{container}", image.text, image.normalised)
+            name = f"ecs_container_images.{container}"
+            yield from images.check(name, image.text, image.normalised)
 
 
 def _checked(setting: str, pattern: str) -> str:

@@ -1,21 +1,18 @@
 """Checks all entries before anything is sent: each by the function's checks, and all together."""
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
-from jsonschema.exceptions import ValidationError
-
-from ecs_updater.errors import InvalidEventError, InvalidImageError, NotAllowedError, one_line
+from ecs_updater.errors import InvalidImageError, one_line
 from ecs_updater.model import event_parser as events
 from ecs_updater.model.image import ImageReference
+from ecs_updater.model.request import allow_lists, rejections
 from ecs_updater.settings import Settings
 
 from .entries import GROUP, LIST, ManifestEntry, Path, ServiceIdentity, entries
-from .values import ManifestError, Position, Problem, Value, text_advice
+from .values import NOWHERE, Document, ManifestError, Problem, Value, text_advice
 
 MAX_PROBLEMS = 1000
 _MAX_OF_ENTRY = 50
@@ -29,33 +26,44 @@ _COMMAND_FIELDS = {
 
 _NAMES = ("ecs_cluster_name", "ecs_service_name")
 
+_UPDATE = events.SCHEMAS[events.UPDATE]
+
+# A valid value for each needed field.
+_VALID: Mapping[str, Any] = {**dict.fromkeys((*_NAMES, "ecs_image_name"), "x"), "ecs_tag": {}}
+
 # With a ledger: whether there is one is known when the file is deployed.
 _SETTINGS = Settings(ledger_table="ledger")
 
 
-def checked(document: Value, settings: Settings = _SETTINGS) -> list[ManifestEntry]:
+def checked(document: Document, settings: Settings = _SETTINGS) -> list[ManifestEntry]:
     """Returns the entries of a valid file. Raises ManifestError with all problems in their order.
 
     Only the allow lists of `settings` are used.
     """
-    problems: list[Problem] = []
+    problems = list(document.problems)
     found = entries(document, problems)
     for entry in found:
         problems += islice(_problems(entry, settings), _MAX_OF_ENTRY)
     problems += _duplicates(found)
     if problems:
-        # A problem of the defaults, or behind an alias, is reported once for all entries.
-        by_place = {(problem.position, problem.sentence): problem for problem in problems[::-1]}
-        ordered = sorted(by_place.values(), key=lambda problem: problem.position or Position(0, 0))
+        # A value that could not be read has no further problem. A problem of the defaults, or
+        # behind an alias, is reported once for all entries.
+        unread = {problem.position for problem in document.problems}
+        further = [problem for problem in problems if problem.position not in unread]
+        by_place = {
+            (problem.position, problem.sentence): problem
+            for problem in [*further[::-1], *document.problems]
+        }
+        ordered = sorted(by_place.values(), key=lambda problem: problem.position)
         raise ManifestError(ordered[:MAX_PROBLEMS])
     return found
 
 
 def problems_of_event(event: dict[str, Any], settings: Settings = _SETTINGS) -> list[Problem]:
     """Returns the problems of an event that is not in a file."""
-    nowhere = Value(Position(0, 0), event)
+    nowhere = Value(NOWHERE, event)
     return [
-        Problem(None, problem.path.removeprefix(f"{LIST}[0]").lstrip("."), problem.sentence)
+        Problem(NOWHERE, problem.path.removeprefix(f"{LIST}[0]").lstrip("."), problem.sentence)
         for problem in _problems(ManifestEntry(0, nowhere, None, event), settings)
     ]
 
@@ -77,37 +85,33 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
     action = event.get("action", events.UPDATE)
     if isinstance(action, str) and action not in events.SCHEMAS:
         yield _problem(entry, ["action"], f"{action!r} is not one of {list(events.SCHEMAS)}")
-        return
-    schema = events.SCHEMAS[action if isinstance(action, str) else events.UPDATE]
+        del event["action"]
+    schema = events.SCHEMAS.get(action if isinstance(action, str) else "", _UPDATE)
     violations = list(islice(schema.validator.iter_errors(event), _MAX_OF_ENTRY))
     for violation in violations:
         if events.names_unknown_fields(violation):
             known = {*schema.fields, GROUP}
             for name in [name for name in event if name not in known]:
-                position = entry.position_of_name([], name)
+                position = entry.named_at(name)
                 yield Problem(position, entry.name, events.unknown_field(name, known))
         else:
-            yield _violation_problem(entry, violation)
-    yield from _image_problems(entry, event)
-    if not violations:
-        yield from _parser_problems(entry, event, settings)
+            field, message = list(violation.absolute_path), one_line(violation.message)
+            needs_text = (violation.validator, violation.validator_value) == ("type", "string")
+            yield _problem(entry, field, message, needs_text=needs_text)
+    images = dict(_wrong_images(event))
+    for path, sentence in images.items():
+        yield _problem(entry, path, sentence)
+    # Of a map only some members are wrong, or missing.
+    wrong = [
+        tuple(violation.absolute_path)
+        for violation in violations
+        if violation.validator == "type" or not isinstance(violation.instance, dict)
+    ]
+    yield from _problems_beside_schema(entry, event, schema, [*wrong, *images], settings)
 
 
-def _violation_problem(entry: ManifestEntry, error: ValidationError) -> Problem:
-    path = list(error.absolute_path)
-    needs_text = (error.validator, error.validator_value) == ("type", "string")
-    problem = _problem(entry, path, one_line(error.message), needs_text=needs_text)
-    if error.validator == "additionalProperties":
-        # Only the schema of an object has this keyword, and only an object violates it. The objects
-        # in an event have names of a pattern.
-        patterns = cast(Mapping[str, Any], error.schema).get("patternProperties", {})
-        for member in cast(Mapping[str, Any], error.instance):
-            if not any(re.search(pattern, member) for pattern in patterns):
-                return replace(problem, position=entry.position_of_name(path, member))
-    return problem
-
-
-def _image_problems(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Problem]:
+def _wrong_images(event: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yields the path of each invalid image, and the reason."""
     images: dict[tuple[str, ...], Any] = {("ecs_image_name",): event.get("ecs_image_name")}
     further = event.get("ecs_container_images")
     if isinstance(further, dict):
@@ -117,38 +121,37 @@ def _image_problems(entry: ManifestEntry, event: dict[str, Any]) -> Iterator[Pro
             try:
                 ImageReference.parse(image)
             except InvalidImageError as error:
-                yield _problem(entry, path, error.reason)
+                yield path, error.reason
 
 
-def _parser_problems(
-    entry: ManifestEntry, event: dict[str, Any], settings: Settings
+def _problems_beside_schema(
+    entry: ManifestEntry,
+    event: dict[str, Any],
+    schema: events.Schema,
+    wrong: Sequence[tuple[Any, ...]],
+    settings: Settings,
 ) -> Iterator[Problem]:
-    """Yields the problems that the schema cannot express, as the function reports them."""
-    try:
-        events.parse(event, settings)
-    except InvalidEventError as error:
-        for violation in error.violations:
-            path = _path_in(violation, event)
-            prefix = f"{'.'.join(path)}: " if path else ""
-            yield _problem(entry, path, violation.removeprefix(prefix))
-    except NotAllowedError as error:
-        yield Problem(entry.where(error.field.split(".", 1))[0], entry.name, error.reason)
-    except InvalidImageError:
-        pass  # Reported by `_image_problems`.
+    """Yields the problems that the schema cannot express, as the function reports them.
 
-
-def _path_in(violation: str, event: dict[str, Any]) -> list[str]:
-    """Returns the path of the field with which a violation begins.
-
-    The key of a tag may contain dots and colons.
+    The values at the paths `wrong` have another problem already. They are replaced by valid ones.
     """
-    for name, value in event.items():
-        for key in value if isinstance(value, dict) else ():
-            if violation.startswith(f"{name}.{key}: "):
-                return [name, key]
-        if violation.startswith(f"{name}: "):
-            return [name]
-    return []
+    needed = {name: _VALID[name] for name in schema.document["required"]}
+    rest = needed | {name: value for name, value in event.items() if name in schema.fields}
+    for name, *keys in filter(None, wrong):
+        members = rest[name].items() if keys else ()
+        others = {key: value for key, value in members if key not in keys}
+        rest[name] = others if keys else needed.get(name)
+    rest = {name: value for name, value in rest.items() if value is not None}
+    reported = {".".join(map(str, path)) for path in wrong} | (needed.keys() - event.keys())
+    for field, sentence in events.violations_beside_schema(rest):
+        yield _problem(entry, field, sentence)
+        reported.add(field[0])
+    if "ecs_cluster_name" in reported:
+        reported.add("ecs_service_name")
+    for error in rejections(events.request_of(rest), *allow_lists(settings)):
+        if error.field not in reported:
+            position = entry.where(error.field.split(".", 1))[0]
+            yield Problem(position, entry.name, error.reason)
 
 
 def _duplicates(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
@@ -161,7 +164,14 @@ def _duplicates(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
             continue
         identity = ServiceIdentity.of(entry.event)
         same = known[identity.cluster, identity.service]
-        first = next((other for service, other in same if identity.may_be(service)), None)
+        first = next(
+            (
+                other
+                for service, other in same
+                if None in (identity.account, service.account) or identity == service
+            ),
+            None,
+        )
         if first:
             position = first.own.position
             sentence = (

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from ecs_updater.model.arn import account_prefix, name_of, nearest, service_key
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, UPDATE
 
-from .values import Position, Problem, Value
+from .values import Document, Position, Problem, Value
 
 LIST, DEFAULTS, GROUP = "deployments", "defaults", "group"
 
@@ -31,11 +32,6 @@ class ServiceIdentity:
         arn = next((text for text in (cluster, service) if text.startswith("arn:")), None)
         account = account_prefix(arn) if arn and arn.count(":") >= 5 else None
         return cls(name_of(cluster), name_of(service), account)
-
-    def may_be(self, other: "ServiceIdentity") -> bool:
-        """Returns whether both can be the same service, in the account of the command."""
-        is_same = (self.cluster, self.service) == (other.cluster, other.service)
-        return is_same and (None in (self.account, other.account) or self.account == other.account)
 
     def key(self, account: str) -> str:
         """Returns the key in the ledger of this `account`."""
@@ -72,25 +68,27 @@ class ManifestEntry:
         value = root.at(path)
         return value.position, ".".join(map(str, [name, *path])), value
 
-    def position_of_name(self, path: Path, name: str) -> Position:
-        """Returns the position of a name in the map at `path`."""
-        for root in (self.own, self.defaults):
-            members = root.at(path).members if root else {}
-            if name in members:
-                return members[name].named_at or members[name].position
-        return self.own.position
+    def named_at(self, name: str) -> Position:
+        """Returns the position of the name of a field."""
+        common = self.defaults.members if self.defaults else {}
+        return {**common, **self.own.members}[name].named_at
 
 
-def entries(document: Value, problems: list[Problem]) -> list[ManifestEntry]:
-    """Returns the entries of a file. Adds the problems of their list to `problems`."""
-    problems += _problems_of_file(document)
-    listed, defaults = document.members.get(LIST, document), document.members.get(DEFAULTS)
+def entries(document: Document, problems: list[Problem]) -> list[ManifestEntry]:
+    """Returns the complete entries of a file. Adds the problems of their list to `problems`."""
+    names, end = document.value.members, document.ends_at
+    problems += _problems_of_file(document.value, is_complete=end is None)
+    listed, defaults = names.get(LIST, document.value), names.get(DEFAULTS)
     if defaults and not isinstance(defaults.data, dict):
         defaults = None
-    return [_entry(index, own, defaults) for index, own in enumerate(listed.items)]
+    # An item is complete if the next one begins before the end.
+    items = [item for item, after in pairwise(listed.items) if end and after.position <= end]
+    return [
+        _entry(index, own, defaults) for index, own in enumerate(items if end else listed.items)
+    ]
 
 
-def _problems_of_file(document: Value) -> Iterator[Problem]:
+def _problems_of_file(document: Value, *, is_complete: bool) -> Iterator[Problem]:
     names = document.members
     listed = names.get(LIST, document)
     if listed is document and not names.keys().isdisjoint(SCHEMAS[UPDATE].fields):
@@ -98,13 +96,16 @@ def _problems_of_file(document: Value) -> Iterator[Problem]:
         yield Problem(document.position, "", sentence)
         return
     for name in names.keys() - {LIST, DEFAULTS}:
-        sentence = f"this name means nothing here: a file has {DEFAULTS} and {LIST}"
-        yield Problem(names[name].named_at, name, sentence)
+        if not name.startswith("x-"):
+            sentence = f"this name means nothing here: a file has {DEFAULTS}, {LIST} and x-…"
+            yield Problem(names[name].named_at, name, sentence)
+    if DEFAULTS in names:
+        yield from _problems_of_defaults(names[DEFAULTS])
+    if not is_complete:
+        return
     if isinstance(listed.data, list):
         if not listed.items:
             yield Problem(listed.position, LIST, "the list is empty")
-        if DEFAULTS in names:
-            yield from _problems_of_defaults(names[DEFAULTS])
     elif listed is document and isinstance(document.data, dict):
         sentence = (
             f"there are no {LIST}: a file is a list, or a map in which the list has this name"

@@ -1,16 +1,18 @@
 """Reads JSON or YAML as values with positions, which PyYAML's events have for both."""
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
 from ecs_updater.errors import one_line
 
 from .values import (
+    Document,
     ManifestError,
     Position,
     Problem,
@@ -30,6 +32,9 @@ MAX_ITEMS = 10_000
 MAX_DEPTH = 50
 """Maximum nesting of a file, aliases included; an event needs three levels."""
 
+# The next event after a syntax error: all lists and maps end.
+_END = yaml.CollectionEndEvent()
+
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} times"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -40,10 +45,6 @@ _MERGE = "tag:yaml.org,2002:merge"
 # end of a line.
 _ODD_IN_YAML = re.compile("[\t\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
-# Constants that Python's parser accepts and JSON does not have, and strings, which may contain
-# these words. Possessive: otherwise each character of a string takes memory of its own.
-_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*+"|-?Infinity|NaN')
-
 # The escape of half a surrogate pair. The second part skips other escapes, such as that of a
 # backslash.
 _ESCAPE = re.compile(r"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)")
@@ -52,43 +53,30 @@ Scalar = Callable[[yaml.ScalarNode], tuple[Any, str | None]]
 """Returns the value of a scalar, and its spelling if it is not a string."""
 
 
-def read(content: bytes, name: str) -> Value:
-    """Returns the value of a file of this name and content. Raises ManifestError."""
+def read(content: bytes, name: str) -> Document:
+    """Returns the content of a file of this name. Raises ManifestError if it is too large."""
     text = _decode(content)
     is_named_json = name.lower().endswith(".json")
     if is_named_json or text.lstrip()[:1] in ("[", "{"):
         found = _read_yaml(_as_yaml(text), _json_scalar(text))
         # Invalid JSON gets the error of the JSON parser.
-        error = _json_error(text)
-        if is_named_json or not error:
-            return _checked(error or found)
-    return _checked(_read_yaml(text, scalar))
+        problem = _json_problem(text)
+        if problem and is_named_json:
+            return found.ended_by(problem)
+        if not problem:
+            return found
+    return _read_yaml(text, scalar)
 
 
-def _checked(found: Value | ManifestError) -> Value:
-    if isinstance(found, ManifestError):
-        raise found
-    return found
-
-
-def _read_yaml(text: str, read_scalar: Scalar) -> Value | ManifestError:
-    """Returns the value of a text, or its problems. Raises ManifestError if it is too large."""
+def _read_yaml(text: str, read_scalar: Scalar) -> Document:
     reader = _Reader(text, read_scalar)
-    try:
-        value = reader.document()
-    except yaml.MarkedYAMLError as error:
-        parts = (one_line(part) for part in (error.context, error.problem) if part)
-        position = position_of(error.problem_mark or error.context_mark)
-        return ManifestError.at(position, f"this is not valid YAML: {', '.join(parts)}")
-    except yaml.reader.ReaderError as error:
-        # The position in the error is in bytes with libyaml, and in characters with PyYAML.
-        character = chr(error.character)
-        return ManifestError.at(
-            _position(text, text.index(character)), f"the character {character!r} cannot be in YAML"
-        )
+    value = reader.document()
+    found = Document(value or Value(Position(1, 1), {}), reader.problems)
+    if reader.syntax_problem:
+        return found.ended_by(reader.syntax_problem)
     if value is None:
-        return ManifestError.at(Position(1, 1), "the file is empty")
-    return ManifestError(reader.problems) if reader.problems else value
+        raise ManifestError.at(Position(1, 1), "the file is empty")
+    return found
 
 
 def _as_yaml(text: str) -> str:
@@ -111,23 +99,15 @@ def _decode(content: bytes) -> str:
         ) from None
 
 
-def _json_error(text: str) -> ManifestError | None:
-    """Returns why a text is not JSON. Raises ManifestError for a constant that JSON lacks."""
-    constants: list[str] = []
+def _json_problem(text: str) -> Problem | None:
+    """Returns why a text is not JSON."""
     try:
-        json.loads(text, parse_constant=constants.append)
+        json.loads(text)
     except json.JSONDecodeError as error:
         position = Position(error.lineno, error.colno)
-        return ManifestError.at(position, f"this is not valid JSON: {error.msg}")
-    except RecursionError:
-        return ManifestError.at(Position(1, 1), "it is nested too deeply")
-    except ValueError as error:
-        sentence = f"this is not valid JSON: {one_line(str(error))}"
-        return ManifestError.at(Position(1, 1), sentence)
-    for match in _STRING_OR_CONSTANT.finditer(text) if constants else ():
-        if match[0] in constants:
-            sentence = f"this is not valid JSON: JSON has no value {match[0]}"
-            raise ManifestError.at(_position(text, match.start()), sentence)
+        return Problem(position, "", f"this is not valid JSON: {error.msg}")
+    except (RecursionError, ValueError):
+        pass  # The value itself has a problem, such as a number of thousands of digits.
     return None
 
 
@@ -136,10 +116,14 @@ def _json_scalar(text: str) -> Scalar:
 
     def read_scalar(node: yaml.ScalarNode) -> tuple[Any, str | None]:
         spelling = text[node.start_mark.index : node.end_mark.index]
-        data = json.loads(spelling)
+        data = json.loads(spelling, parse_constant=_reject_constant)
         return data, None if isinstance(data, str) else spelling.strip()
 
     return read_scalar
+
+
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"this is not valid JSON: JSON has no value {name}")
 
 
 # Data of an anchored value while it is read.
@@ -153,30 +137,48 @@ class _Reader:
     """
 
     def __init__(self, text: str, read_scalar: Scalar):
-        self._events = yaml.parse(text, Loader=_LOADER)
+        self._text, self._events = text, yaml.parse(text, Loader=_LOADER)
         self._scalar = read_scalar
         self._left = MAX_VALUES
         self._anchors: dict[str, Value] = {}
         self.problems: list[Problem] = []
+        self.syntax_problem: Problem | None = None
+        """Why the reading ended early."""
 
     def document(self) -> Value | None:
         """Returns the value of the only document, None if the text has none.
 
-        Raises yaml.MarkedYAMLError and yaml.reader.ReaderError for invalid YAML, and ManifestError
-        if it is too large.
+        Raises ManifestError if it is too large.
         """
         value: Value | None = None
-        for event in self._events:
+        while not isinstance(event := self._next(), (yaml.StreamEndEvent, yaml.CollectionEndEvent)):
             if isinstance(event, yaml.DocumentStartEvent):
                 if value:
                     self._reject_yaml(event, "expected a single document, but found another one")
                     break
-                value = self._value(next(self._events), 0)
+                value = self._value(self._next(), 0)
         return value
+
+    def _next(self) -> Any:
+        try:
+            return next(self._events, _END)
+        except yaml.MarkedYAMLError as error:
+            parts = (one_line(part) for part in (error.context, error.problem) if part)
+            position = position_of(error.problem_mark or error.context_mark)
+            sentence = f"this is not valid YAML: {', '.join(parts)}"
+        except yaml.reader.ReaderError as error:
+            # The position in the error is in bytes with libyaml, and in characters with PyYAML.
+            character = chr(error.character)
+            position = _position(self._text, self._text.index(character))
+            sentence = f"the character {character!r} cannot be in YAML"
+        self.syntax_problem = Problem(position, "", sentence)
+        return _END
 
     def _value(self, event: Any, depth: int) -> Value:
         """Returns the value that starts with `event`, in `depth` lists and maps."""
         position = position_of(event.start_mark)
+        if event is _END:
+            return Value(position, {})
         if isinstance(event, yaml.AliasEvent):
             value = self._anchors.get(str(event.anchor)) or self._reject_yaml(
                 event, "found undefined alias"
@@ -209,7 +211,8 @@ class _Reader:
 
     def _children(self, position: Position, what: str) -> Iterator[Any]:
         """Yields the events with which the items or names of a list or map start."""
-        for number, event in enumerate(self._events):
+        for number in itertools.count():
+            event = self._next()
             if isinstance(event, yaml.CollectionEndEvent):
                 return
             if number == MAX_ITEMS:
@@ -232,19 +235,19 @@ class _Reader:
         merged: dict[str, Value] = {}
         for event in self._children(position, "names in one map"):
             if isinstance(event, yaml.ScalarEvent) and _node(event).tag == _MERGE:
-                value = self._value(next(self._events), depth)
+                value = self._value(self._next(), depth)
                 for map_ in value.items or [value]:
                     merged = {**map_.members, **merged}
                 continue
             key = self._name(event, depth)
             if key.data in own:
-                first = own[key.data].named_at or position
+                first = own[key.data].named_at
                 self._reject(
                     key.position,
                     f"{key.data!r} stands here twice, first in line {first.line}, "
                     f"column {first.column}",
                 )
-            own[key.data] = replace(self._value(next(self._events), depth), named_at=key.position)
+            own[key.data] = replace(self._value(self._next(), depth), named_at=key.position)
         members = {**merged, **own}
         data = {name: member.data for name, member in members.items()}
         return _collection(position, data, members.values(), members=members)

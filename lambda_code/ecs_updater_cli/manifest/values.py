@@ -29,19 +29,23 @@ class Position:
     column: int
 
 
+NOWHERE = Position(0, 0)
+
+
 @dataclass(frozen=True)
 class Problem:
     """A problem that must be corrected before anything is sent."""
 
-    position: Position | None
-    """None outside of a file, for example for an argument."""
+    position: Position
+    """`NOWHERE` outside of a file, for example for an argument."""
     path: str
     """The value, for example `deployments[3].ecs_image_name`; empty for the whole file."""
     sentence: str
 
     def in_file(self, file: str) -> str:
         """Returns a line that editors can open."""
-        where = f"{file}:{self.position.line}:{self.position.column}" if self.position else file
+        line, column = self.position.line, self.position.column
+        where = f"{file}:{line}:{column}" if line else file
         return ": ".join(part for part in (where, self.path, self.sentence) if part)
 
 
@@ -69,7 +73,7 @@ class Value:
     items: tuple[Value, ...] = ()
     spelling: str | None = None
     """Text in the file of a scalar that is not a string, such as `1.10`."""
-    named_at: Position | None = None
+    named_at: Position = NOWHERE
     """Position of its name in a map."""
     size: int = 1
     """Number of values in it, itself and the values of its aliases included."""
@@ -87,6 +91,21 @@ class Value:
             else:
                 break
         return found
+
+
+@dataclass(frozen=True)
+class Document:
+    """Content of a file, with the problems of its syntax."""
+
+    value: Value
+    problems: Sequence[Problem]
+    ends_at: Position | None = None
+    """Where the reading ended early. None: the file was read as a whole."""
+
+    def ended_by(self, problem: Problem) -> Document:
+        """Returns the content before a problem after which it cannot be read."""
+        earlier = [other for other in self.problems if other.position < problem.position]
+        return Document(self.value, [*earlier, problem], problem.position)
 
 
 @dataclass(frozen=True)

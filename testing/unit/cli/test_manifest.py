@@ -12,9 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecs_updater.settings import Settings
 from ecs_updater_cli.commands.validate import read_entries
 from ecs_updater_cli.errors import CommandError
-from ecs_updater_cli.manifest.checks import checked, problems_of_event
+from ecs_updater_cli.manifest.checks import checked
 from ecs_updater_cli.manifest.reader import MAX_VALUES, read
 from ecs_updater_cli.manifest.values import ManifestError
 
@@ -27,11 +28,14 @@ WEB = {
 API = {**WEB, "ecs_service_name": "api"}
 
 
+ALLOWING = Settings(allowed_images="docker.io/*", allowed_services="shop/[a-l]*,*/w*,*/m*")
+
+
 def problems(content: str | bytes, name: str = "deployments.yaml") -> list[str]:
     """Each problem as a person reads it."""
     content = textwrap.dedent(content).encode() if isinstance(content, str) else content
     with pytest.raises(ManifestError) as raised:
-        checked(read(content, name))
+        checked(read(content, name), ALLOWING)
     return [problem.in_file(name) for problem in raised.value.problems]
 
 
@@ -82,25 +86,49 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
     [
         (
             """\
-            - ecs_cluster_name: shop
-              ecs_service_name: web
+            x-common: &common {ecs_cluster_name: shop, ecs_tag: {owner: platform}}
+            default: {}
+            deployments:
+            - <<: *common
+              ecs_service_name: a b
               ecs_image_name: "web:"
-              ecs_tag: {"aws:a": x}
-            - ecs_service_name: a b
-              ecs_cluster_name: shop
-              ecs_image_name: api:2
-              ecs_tag: {owner: "a;b"}
+              ecs_tag: {"aws:a": x, release: 42, level: 1, "b.c: d": "e;f"}
               nonsense: 1
+            - {<<: *common, ecs_service_name: api, ecs_image_name: api, action: start}
+            - {<<: *common, ecs_service_name: api, ecs_image_name: evil.example/api}
+            - {<<: *common, ecs_service_name: other, ecs_image_name: [1], group: a, group: b}
             - web
+            - {<<: *common, ecs_service_name: last, ecs_image_name: x
             """,
             [
-                "3:19: deployments[0].ecs_image_name: image 'web:' is not a valid reference "
+                "2:1: default: this name means nothing here: a file has defaults, deployments and "
+                "x-…",
+                "5:21: deployments[0].ecs_service_name: 'a b' is neither the name of a service "
+                "(letters, digits, - and _) nor its ARN",
+                "6:19: deployments[0].ecs_image_name: image 'web:' is not a valid reference "
                 "registry/repository:tag@digest: the tag '' must be 1 to 128 letters, digits, "
                 "_ . or -, not beginning with . or -",
-                "4:13: deployments[0].ecs_tag: 'aws:a' does not match any of the regexes: "
+                "7:12: deployments[0].ecs_tag: 'aws:a' does not match any of the regexes: "
                 + PATTERN,
-                "9:3: deployments[1]: unknown field nonsense: leave it out",
-                "10:3: deployments[2]: this has to be a map, with the fields of an event",
+                "7:34: deployments[0].ecs_tag.release: 42 is not of type 'string'; 42 is a number "
+                'here: write "42", in quotes',
+                "7:45: deployments[0].ecs_tag.level: 1 is not of type 'string'; 1 is a number "
+                'here: write "1", in quotes',
+                "7:58: deployments[0].ecs_tag.b.c: d: the character ';' cannot be in a tag's "
+                "value, only letters, digits, spaces and _ . : / = + - @",
+                "8:3: deployments[0]: unknown field nonsense: leave it out",
+                "9:69: deployments[1].action: 'start' is not one of ['update', 'rollback']",
+                "10:3: deployments[2]: this is shop/api again, which deployments[1] in line 9, "
+                "column 3 deploys already",
+                "10:56: deployments[2]: ecs_image_name evil.example/api is not allowed: "
+                "ALLOWED_IMAGES=docker.io/*",
+                "11:35: deployments[3]: ecs_service_name other is not allowed: "
+                "ALLOWED_SERVICES=shop/[a-l]*,*/w*,*/m*",
+                "11:58: deployments[3].ecs_image_name: [1] is not of type 'string'",
+                "11:73: 'group' stands here twice, first in line 11, column 63",
+                "12:3: deployments[4]: this has to be a map, with the fields of an event",
+                "14:1: this is not valid YAML: while parsing a flow mapping, did not find "
+                "expected ',' or '}'",
             ],
         ),
         (
@@ -115,20 +143,6 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
                 "3:3: deployments[0]: 'ecs_image_name' is a required property",
                 "3:27: deployments[0]: unknown field ecs_image: did you mean ecs_image_name?",
                 "3:43: deployments[0]: unknown field gruop: did you mean group?",
-            ],
-        ),
-        (
-            """\
-            - ecs_cluster_name: shop
-              ecs_service_name: a b
-              ecs_image_name: api
-              ecs_tag: {"a.b: c": "x;y"}
-            """,
-            [
-                "2:21: deployments[0].ecs_service_name: 'a b' is neither the name of a service "
-                "(letters, digits, - and _) nor its ARN",
-                "4:23: deployments[0].ecs_tag.a.b: c: the character ';' cannot be in a tag's "
-                "value, only letters, digits, spaces and _ . : / = + - @",
             ],
         ),
         (
@@ -151,23 +165,30 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
             ],
         ),
         (
-            "- ecs_cluster_name: a\n  ecs_cluster_name: b\n",
-            ["2:3: 'ecs_cluster_name' stands here twice, first in line 1, column 3"],
+            """\
+            [{"ecs_cluster_name": "shop", "ecs_service_name": "web", "ecs_image_name": NaN},
+             {"ecs_cluster_name": "shop", "ecs_cluster_name": "b" "ecs_service_name": "web"},
+             {"ecs_cluster_name": 7}]
+            """,
+            [
+                "1:2: deployments[0]: 'ecs_tag' is a required property",
+                "1:76: this is not valid JSON: JSON has no value NaN",
+                "2:31: 'ecs_cluster_name' stands here twice, first in line 2, column 3",
+                "2:55: this is not valid JSON: Expecting ',' delimiter",
+            ],
         ),
-        ('[{"a": 1, "a": 2}]', ["1:11: 'a' stands here twice, first in line 1, column 3"]),
     ],
     ids=[
-        "every problem of every entry",
+        "every problem of a file, up to the place where its syntax ends the reading",
         "a misspelled field, with the nearest one",
-        "what a schema cannot express",
         "a missing field, at the start of its entry",
         "a problem of the defaults, once",
-        "a duplicate name",
-        "a duplicate name in JSON",
+        "the same in JSON",
     ],
 )
 def test_a_problem_has_its_position(text, found):
-    assert problems(text) == [f"deployments.yaml:{problem}" for problem in found]
+    name = "x.json" if text.lstrip().startswith("[") else "x.yaml"
+    assert problems(text, name) == [f"{name}:{problem}" for problem in found]
 
 
 def test_json_strings_are_read_as_json():
@@ -397,14 +418,6 @@ def test_any_text_is_valid_or_has_problems_with_positions_in_it(text, name):
             )
 
 
-def test_arguments_are_checked_like_events_and_have_no_position():
-    (problem,) = problems_of_event({**WEB, "ecs_image_name": "WEB:2"})
-    assert problem.position is None and problem.path == "ecs_image_name"
-    assert problem.in_file("x").startswith(
-        "x: ecs_image_name: image 'WEB:2' is not a valid reference"
-    )
-
-
 def test_the_file_of_the_documents_is_valid():
     document = Path(__file__).resolve().parents[3] / "docs" / "many-services.md"
     text = document.read_text("utf-8")
@@ -474,7 +487,7 @@ def _read_events(monkeypatch):
 
 @pytest.mark.parametrize("text, name, sentence", TOO_LARGE.values(), ids=TOO_LARGE)
 def test_reading_stops_as_soon_as_a_limit_is_exceeded(read_events, text, name, sentence):
-    assert problems(text, name) == [sentence] and read_events["events"] < 130_000
+    assert problems(text, name)[-1] == sentence and read_events["events"] < 130_000
 
 
 NINE = "[1, 2, 3, 4, 5, 6, 7, 8, 9]"
