@@ -154,12 +154,16 @@ is_our_table() {
   [ "${found%% *}" = ours ]
 }
 
-# error_of TEXT: prints the line with the error from a program's output, or all of it on one line. Of a Python traceback it is the
-# last line.
+# error_of TEXT: prints the line with the error from a program's output, or all of it on one line, without a full stop at its end. Of
+# a Python traceback it is the last line.
 error_of() {
-  grep -m 1 'An error occurred' <<<"$1" && return
-  [[ $1 != *"Traceback (most recent"* ]] || { grep . <<<"$1" | tail -n 1 && return; }
-  tr -s '[:space:]' ' ' <<<"$1" | cut -c 1-300
+  if [[ $1 = *"An error occurred"* ]]; then
+    grep -m 1 'An error occurred' <<<"$1"
+  elif [[ $1 = *"Traceback (most recent"* ]]; then
+    grep . <<<"$1" | tail -n 1
+  else
+    tr -s '[:space:]' ' ' <<<"$1" | cut -c 1-300
+  fi | sed 's/[. ]*$//'
 }
 
 # json TEXT: prints the text as a JSON string.

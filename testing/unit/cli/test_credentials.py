@@ -67,7 +67,7 @@ def test_without_credentials_every_command_ends_at_once_with_3(
 PROFILES = {
     "a program that fails": (
         {"credential_process": "false"},
-        "there are no credentials: Error when retrieving",
+        "there are no credentials: Error when retrieving credentials from custom-process: log in",
     ),
     "a login without a token": (
         {
