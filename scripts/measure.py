@@ -5,6 +5,8 @@ calls    calls of Python functions in `ecs_updater` during one direct update wit
          how often a call is in another file than the call before it
 startup  import of the update handler from the bundle, with a ledger, compared with
          `import boto3, jsonschema` and an ECS client from the installed packages
+commands the command line's help, completion and validation of a file of three entries, compared
+         with `aws --version`
 """
 
 import argparse
@@ -34,6 +36,24 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 PAIRS = 15
 """Number of start-up measurements, for the handler and the stock imports alternately."""
+
+RUNS = 7
+"""Number of runs of each command."""
+
+THREE_ENTRIES = """
+defaults: {ecs_cluster_name: shop, ecs_tag: {owner: platform}}
+deployments:
+- {ecs_service_name: web, ecs_image_name: "web:2"}
+- {ecs_service_name: api, ecs_image_name: "api:2"}
+- {ecs_service_name: mail, ecs_image_name: "mail:2"}
+"""
+
+COMPLETION = {
+    "_ECS_UPDATER_COMPLETE": "bash_complete",
+    "COMP_WORDS": "ecs-updater deploy --",
+    "COMP_CWORD": "2",
+}
+"""The environment in which bash asks for the options of `ecs-updater deploy`."""
 
 LINES = {
     "lines of .tf": "infraestructure-terraform/*.tf",
@@ -169,11 +189,17 @@ def measure_start(folder: str, imports: str) -> dict[str, float]:
         "print(time.process_time())",
     ]
     command = [sys.executable, "-I", "-S", "-B", "-c", "\n".join(program)]
+    ready, whole = run_timed(command, ENVIRONMENT)
+    return {"until ready": 1000 * float(ready.splitlines()[-1]), "whole process": whole}
+
+
+def run_timed(command: Sequence[str], environment: Mapping[str, str]) -> tuple[bytes, float]:
+    """Returns the output of a program, and its processor time (user and system) in milliseconds."""
     earlier = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ready = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=ENVIRONMENT).stdout
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout
     later = resource.getrusage(resource.RUSAGE_CHILDREN)
-    whole = later.ru_utime + later.ru_stime - earlier.ru_utime - earlier.ru_stime
-    return {"until ready": 1000 * float(ready.splitlines()[-1]), "whole process": 1000 * whole}
+    seconds = later.ru_utime + later.ru_stime - earlier.ru_utime - earlier.ru_stime
+    return output, 1000 * seconds
 
 
 def build_bundle(checkout: Path, folder: Path) -> str:
@@ -211,6 +237,36 @@ def measure_startup(checkout: Path) -> dict[str, float]:
     return figures
 
 
+def measure_commands(checkout: Path) -> dict[str, float]:
+    """Returns the medians of the commands in milliseconds, and in relation to `aws --version`."""
+    command = [sys.executable, "-m", "ecs_updater_cli"]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "deployments.yaml")
+        file.write_text(THREE_ENTRIES, "utf-8")
+        environment = {
+            **ENVIRONMENT,
+            "PYTHONPATH": str(checkout / "lambda_code"),
+            "PYTHONPYCACHEPREFIX": folder,
+        }
+        programs: dict[str, tuple[list[str], Mapping[str, str]]] = {
+            "aws --version": ([str(PROJECT / ".tools/aws/bin/aws"), "--version"], ENVIRONMENT),
+            "help": ([*command, "--help"], environment),
+            "completion": (command, {**environment, **COMPLETION}),
+            "validate": ([*command, "validate", "--file", str(file)], environment),
+        }
+        for program in programs.values():
+            run_timed(*program)  # Compiles the modules.
+        # In turn, because the machine's speed changes.
+        runs = [
+            {what: run_timed(*program)[1] for what, program in programs.items()}
+            for _ in range(RUNS)
+        ]
+    medians = {what: median(run[what] for run in runs) for what in programs}
+    figures = {f"{what}, ms": value for what, value in medians.items()}
+    base = medians.pop("aws --version")
+    return figures | {f"{what} / aws --version": value / base for what, value in medians.items()}
+
+
 def format_table(columns: Sequence[Mapping[str, float]]) -> str:
     """Returns lines with the figures of one checkout, or of two with their ratio."""
     width = max(map(len, columns[-1]))
@@ -226,7 +282,12 @@ def format_table(columns: Sequence[Mapping[str, float]]) -> str:
 
 def main() -> None:
     """Prints the figures that the command line requests."""
-    measures = {"sizes": measure_sizes, "calls": measure_calls, "startup": measure_startup}
+    measures = {
+        "sizes": measure_sizes,
+        "calls": measure_calls,
+        "startup": measure_startup,
+        "commands": measure_commands,
+    }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
