@@ -356,25 +356,6 @@ def test_every_queue_refuses_calls_without_tls_which_an_emulator_has_not(templat
 # What every template keeps to
 
 
-def test_tags_come_from_the_stack_but_for_what_a_launch_template_creates():
-    tags = re.compile("'Value': {'Ref': '(Environment|Owner|Contact)'}")
-    tagged = {
-        name
-        for template in TEMPLATES.values()
-        for name, resource in template["Resources"].items()
-        if tags.search(repr(resource))
-    }
-    assert tagged == {"LaunchTemplate"}
-    specified = ECS["Resources"]["LaunchTemplate"]["Properties"]
-    for specification in [
-        *specified["TagSpecifications"],
-        *specified["LaunchTemplateData"]["TagSpecifications"],
-    ]:
-        assert {"environment", "owner", "contact"} <= {
-            tag["Key"] for tag in specification["Tags"]
-        }, specification["ResourceType"]
-
-
 def test_every_stack_that_a_script_creates_has_the_four_tags():
     assert set(re.findall(r'"([\w$-]+)=\$', scripts("stacks.sh"))) >= {
         "environment",
