@@ -7,14 +7,19 @@ from typing import Any
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
-from ecs_updater.aws.ecs_reader import describe_batch, service_batches
+from ecs_updater.aws.ecs_reader import (
+    SERVICES_PER_CALL,
+    describe_batch,
+    describe_services,
+    service_batches,
+)
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import AwsFailure, CallerFault
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.model.event_parser import UPDATE
-from ecs_updater.model.service import own_tags
+from ecs_updater.model.service import ServiceDescription, own_tags
 from ecs_updater.model.tags import REPLACE
 from ecs_updater.throttling import DESCRIBE, DESCRIBE_REVISION, LocalRateLimiter, parse_rates
 
@@ -57,13 +62,13 @@ def dry_run(
     rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits}, clock)
 
     @aws_errors()
-    def plan(member: Member) -> ServicePlan:
-        for action in (DESCRIBE, DESCRIBE_REVISION):
-            rate_limiter.take(action, 1, 0)
+    def plan(member: Member, service: ServiceDescription | None) -> ServicePlan:
+        rate_limiter.take(DESCRIBE_REVISION, 1, 0)
         event = {**member.event, "dry_run": True}
         event.pop("request_id", None)
         try:
-            body = deploy(event, environment, ecs, Call(clock=clock), table)["body"]
+            call = Call(clock=clock)
+            body = deploy(event, environment, ecs, call, table, service=service)["body"]
         except CallerFault as error:
             kind, cause = type(error).__name__, plain_cause(str(error))
             status = Status(State.FAILED, cause, error_type=kind, hint=error.hint)
@@ -71,9 +76,19 @@ def dry_run(
         deploys, notes = body["deployment"]["verdict"] is None, body["deployment"].get("notes", [])
         return ServicePlan(Row(member), body["changes"], deploys, notes)
 
+    def plan_chunk(chunk: Sequence[Member]) -> list[ServicePlan]:
+        names = [
+            (member.event["ecs_cluster_name"], member.event["ecs_service_name"]) for member in chunk
+        ]
+        rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in names}), 0)
+        return list(map(plan, chunk, describe_services(ecs, names, clock.epoch)))
+
     with ThreadPoolExecutor(_PARALLEL) as pool:
+        size = SERVICES_PER_CALL
+        chunks = [members[first : first + size] for first in range(0, len(members), size)]
         try:
-            yield from pool.map(plan, members)
+            for plans in pool.map(plan_chunk, chunks):
+                yield from plans
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -277,7 +277,7 @@ def test_a_dry_run_only_reads_and_plans_each_service(make_world):
     assert changed == ["image.ecs-dummy-container", "tag.old-custom-tag-name"] and update.deploys
     assert gone.row.status.cause == "ecs_service_name gone not found"
     assert gone.row.status.error_type == "ServiceNotFoundError"
-    assert set(world.calls) == {"DescribeServices", "DescribeTaskDefinition"}
+    assert world.calls == {"DescribeServices": 1, "DescribeTaskDefinition": 1}
 
 
 def test_the_arn_of_the_ledgers_table_names_the_account():
