@@ -1,6 +1,6 @@
 // A deployment or a service in a dialog, each at an address of its own: #/deployments/ID and #/services/CLUSTER/SERVICE.
 const dialog = $("details");
-const opened = { hash: null, running: null, shown: null };
+const opened = { hash: null, running: null, shown: null, isLeft: false };
 
 const fact = (term, ...what) => el("div", null, el("dt", null, term), el("dd", null, ...what));
 const facts = (all) => el("dl", null, all.filter(([, first]) => first).map((each) => fact(...each)));
@@ -150,11 +150,14 @@ async function readDetails() {
 /** Shows what the page's address names, or the lists. */
 function route(event) {
   const { hash } = location;
-  if (!namesIn(hash)) return dialog.close();
+  if (!namesIn(hash)) {
+    opened.isLeft = true; // To close it must not go back once more.
+    return dialog.close();
+  }
   if (!storedKey()) return undefined;
   // From the lists: to close it is to go back.
   if (event && !namesIn(new URL(event.oldURL).hash)) history.replaceState({ isInside: true }, "");
-  Object.assign(opened, { hash, shown: null });
+  Object.assign(opened, { hash, shown: null, isLeft: false });
   $("details-title").replaceChildren(namesIn(hash)[0] === "services" ? "Service" : "Deployment");
   $("details-body").replaceChildren(el("p", { class: "empty" }, "Loading…"));
   if (!dialog.open) dialog.showModal();
@@ -166,7 +169,7 @@ dialog.addEventListener("close", () => {
   // Opened again before this event came.
   if (dialog.open) return;
   opened.running?.abort();
-  if (location.hash === opened.hash) {
+  if (!opened.isLeft && location.hash === opened.hash) {
     if (history.state?.isInside) history.back();
     else history.replaceState(null, "", location.pathname + location.search);
   }
