@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.cloudformation import TEMPLATES, Stack, load
+from support.deployer import policy
 from support.make import PROJECT
 
 TEMPLATE = load(PROJECT / "examples" / "github" / "oidc-role.yml")
@@ -74,3 +75,9 @@ def test_direct_updates_may_do_what_the_function_and_the_reconciler_may():
     found["UseLedger"]["Action"] = sorted(found["UseLedger"]["Action"])
     expected["UseLedger"]["Action"].sort()
     assert found == expected
+
+
+def test_the_printed_policy_for_direct_updates_has_the_roles_statements():
+    assert role_stack(**DIRECT).statements == list(
+        policy("direct", TASK_DEFINITION_NAME="web", PASSABLE_ROLE_ARNS=ROLES)
+    )
