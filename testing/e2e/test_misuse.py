@@ -15,6 +15,7 @@ import pytest
 from support.docker import base_image, docker, in_docker
 from support.inventory import inventory
 from support.make import PROJECT, TOOLS, Workspace, is_free
+from support.pseudo_terminal import Terminal
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
@@ -48,10 +49,33 @@ KEPT = "the emulator ran before this pipeline and keeps running: make emulator-d
 
 def test_a_pipeline_leaves_an_emulator_that_ran_before_running_and_as_it_was(emulator):
     before = inventory(emulator.endpoint)
-    result = emulator.make("all-local")
-    assert result.status == 0 and KEPT in result.output, result.output
+    command = ["make", "-C", str(PROJECT), "--no-print-directory", "all-local"] + [
+        f"{name}={value}" for name, value in emulator.settings.items()
+    ]
+    with Terminal(command, 150, 60, {**os.environ, "NO_COLOR": "1"}) as screen:
+        assert screen.ends() == 0 and KEPT in screen.text, screen.text
+    assert screen.lines[0] == (
+        f"• the emulator on 127.0.0.1:{emulator.port} runs already: "
+        "this run replaces and removes what is deployed there"
+    )
+    assert re.search(r"\r• ([a-z-]+): 1 s\r• \1: \d+ s", screen.received.decode())
     assert inventory(emulator.endpoint) == before
     assert emulator.make("emulator-up").output.startswith("• the emulator already runs")
+
+
+def test_without_an_emulator_the_settings_for_a_shell_fail_and_lead_nowhere(workspace):
+    output = workspace("none").make("emulator-env").output
+    complaint, _, commands = output.partition("make: ***")[0].partition("\n")
+    assert complaint.startswith("✗ no emulator answers on 127.0.0.1:")
+    assert subprocess.check_output(
+        ["bash", "-c", 'eval "$1" || env | grep ^AWS | sort', "-", commands],
+        text=True,
+        env={"AWS_PROFILE": "production", "AWS_ENDPOINT_URL_ECS": "https://example.com"},
+    ).splitlines() == [
+        "AWS_CONFIG_FILE=/dev/null",
+        "AWS_DEFAULT_REGION=eu-west-1",
+        "AWS_ENDPOINT_URL=http://127.0.0.1:1",
+    ]
 
 
 def test_the_settings_for_a_shell_lead_both_programs_only_to_the_emulator(emulator):
@@ -106,6 +130,14 @@ def test_the_emulator_of_another_run_is_kept(emulator, workspace):
     )
     assert here.make("clean").status == 0
     assert not is_free(emulator.port)
+
+
+def test_clean_reports_that_it_did_not_check_the_account(workspace):
+    here = workspace("nothing")
+    assert here.make("clean", TARGET=None).output == (
+        "• the account was not checked: TARGET=aws removes what was deployed there\n"
+        f"• nothing to remove in {here.build}\n"
+    )
 
 
 # Clean
