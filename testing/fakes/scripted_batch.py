@@ -82,6 +82,7 @@ class ScriptedBackend:
         *steps: Mapping[int, Status],
         counts: Mapping[int, TaskCounts] | None = None,
         id_: str | None = BATCH,
+        awaited: str = Row.awaited,
         pause: float = 0.0,
     ):
         self._steps, self._counts = list(steps), counts or {}
@@ -89,7 +90,7 @@ class ScriptedBackend:
         self._pause, self._idle_polls = pause, 0
         self._status: dict[int, Status] = {}
         self._begun_at: dict[int, float] = {}
-        self.id = id_
+        self.id, self.awaited = id_, awaited
         self.hint = "Ctrl-C detaches, and the updates go on"
         self.started: list[list[int]] = []
         self.is_closed = False

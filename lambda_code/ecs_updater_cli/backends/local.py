@@ -67,6 +67,8 @@ class _Closed(BaseException):
 class LocalBackend(LedgerBackend):
     """Runs the updates of a batch in threads."""
 
+    awaited = "ECS to complete the deployment"
+
     def __init__(self, account: Account, ledger: Ledger, batch: str, options: AccountOptions):
         super().__init__(account, ledger, batch, options.command("watch", batch, "--direct"))
         self._ledger = ledger

@@ -32,6 +32,8 @@ _MAX_NAMES = 5
 class LedgerBackend:
     """Reads the status of a batch's services from the ledger and ECS."""
 
+    awaited = Row.awaited
+
     def __init__(self, account: Account, ledger: Ledger, batch: str, resume: str):
         """`resume` is the command that resumes the batch."""
         self.id = batch if ledger.is_kept else None

@@ -20,6 +20,8 @@ class Row:
     counts: TaskCounts | None = None
     polled_at: float = 0.0
     """When the counts were read, in seconds since the epoch."""
+    # What a rollout waits for when all its tasks run.
+    awaited: str = "the reconciler"
 
     @property
     def number(self) -> int:
@@ -58,8 +60,8 @@ class Row:
         if not counts or not self.polled_at or not self.state.is_rolling_out:
             return cause
         running = f"{counts} run; " if with_counts else ""
-        awaited = "tasks" if counts.running < counts.desired else "the reconciler"
-        text = f"{running}waiting for {awaited} (polled {int(now - self.polled_at)} s ago)"
+        subject = "tasks" if counts.running < counts.desired else self.awaited
+        text = f"{running}waiting for {subject} (polled {int(now - self.polled_at)} s ago)"
         return f"{text}; {cause}" if self.state is State.DEPLOYING else f"{cause}; {text}"
 
     def seconds(self, now: float) -> float | None:
@@ -79,10 +81,19 @@ class Tracker:
     view reads the rows, so a row is replaced and never modified.
     """
 
-    def __init__(self, members: Sequence[Member], begun_at: float, batch: str | None = None):
-        """`batch` is the id in the ledger, if any; `begun_at` is in seconds since the epoch."""
+    def __init__(
+        self,
+        members: Sequence[Member],
+        begun_at: float,
+        batch: str | None = None,
+        awaited: str = Row.awaited,
+    ):
+        """`batch` is the id in the ledger, if any; `begun_at` is in seconds since the epoch.
+
+        See `Row.awaited`.
+        """
         self.batch, self.begun_at = batch, begun_at
-        self._rows = {member.number: Row(member) for member in members}
+        self._rows = {member.number: Row(member, awaited=awaited) for member in members}
         groups = dict.fromkeys(member.group for member in members)
         self.waves = sorted(groups, key=lambda group: group is not None)
         """The group of each wave, in the order of their first services. None comes first."""

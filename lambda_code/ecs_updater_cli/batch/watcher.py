@@ -42,6 +42,7 @@ class Backend(Protocol):
     """Id of the batch, if it can be resumed."""
     hint: str
     """The effect of Ctrl-C in a few words."""
+    awaited: str  # See `Row.awaited`.
 
     def start(self, members: Sequence[Member]) -> None:
         """Starts these updates, and continues those that have started before.

@@ -61,7 +61,7 @@ def wait_for_batch(
     `resumes`: the batch may have started before, so its state is read first. Returns the exit code.
     """
     begun_at = datetime.fromisoformat(started.batch.begun_at).timestamp()
-    tracker = Tracker(started.members, begun_at, backend.id)
+    tracker = Tracker(started.members, begun_at, backend.id, backend.awaited)
     view = _view(options, printer, clock, backend.hint)
     watcher = Watcher(tracker, backend, view, clock)
     try:

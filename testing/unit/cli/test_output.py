@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.preview import ServicePlan
+from ecs_updater_cli.backends.sqs import SqsBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row, Tracker
 from ecs_updater_cli.output.plan import show_plans
@@ -46,13 +48,15 @@ def test_success_is_exit_code_0_and_a_timeout_is_1_with_the_way_to_resume(wait, 
     assert printer.err() == f"timed out: resume with ecs-updater watch {BATCH}\n"
 
 
-def test_a_minute_without_a_change_prints_what_a_rollout_waits_for(wait, printer):
-    backend = ScriptedBackend({1: Status(State.DEPLOYING, "to web:2")}, *[{}] * 70)
+@pytest.mark.parametrize("awaited", [SqsBackend.awaited, LocalBackend.awaited])
+def test_a_minute_without_a_change_prints_what_a_rollout_waits_for(wait, printer, awaited):
+    deploying = {1: Status(State.DEPLOYING, "to web:2")}
+    backend = ScriptedBackend(deploying, *[{}] * 70, awaited=awaited)
     counts = [{1: TaskCounts(2, 2)}]
     backend.counts = lambda _: counts.pop() if counts else {}
     assert wait(backend, timeout=70) == 1
     assert printer.out().splitlines()[2] == (
-        "08:01:00  DEPLOYING     shop/web  web:2  2/2 run; waiting for the reconciler "
+        f"08:01:00  DEPLOYING     shop/web  web:2  2/2 run; waiting for {awaited} "
         "(polled 60 s ago); to web:2"
     )
 
