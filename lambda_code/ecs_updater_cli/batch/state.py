@@ -126,6 +126,13 @@ def status_of(item: Mapping[str, Any]) -> Status:
         revision = (rollback if is_rollback else item["after"]).get("task_definition_arn")
         target = f"{'back ' if is_rollback else ''}to {revision_name(revision)}" if revision else ""
         cause = ", ".join(filter(None, (target, cause)))
+    # The event of a rollback names no image.
+    if (
+        item.get("action") == "rollback"
+        and state in (State.DEPLOYING, State.SUCCEEDED)
+        and (images := item["after"].get("images"))
+    ):
+        cause += f" ({', '.join(dict.fromkeys(images.values()))})"
     return Status(
         state=state,
         cause=cause,

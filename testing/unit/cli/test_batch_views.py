@@ -49,6 +49,8 @@ ITEM = {
     "deployment_id": "ecs-svc/1",
 }
 ROLLBACK = {"task_definition_arn": "x/web:6"}
+IMAGES = {"app": "web:1", "job": "web:1", "log": "log:2"}
+RESTORED = {"action": "rollback", "after": {**ITEM["after"], "images": IMAGES}}
 
 
 def ended(verdict, cause="", **fields):
@@ -63,6 +65,13 @@ def ended(verdict, cause="", **fields):
         ({"state": "REGISTERED"}, "begun", ""),
         ({"state": "TAGGED"}, "begun", ""),
         ({}, "deploying", "to web:7"),
+        (RESTORED, "deploying", "to web:7 (web:1, log:2)"),
+        ({**RESTORED, "state": "ROLLING_BACK"}, "rolling back", ""),
+        (
+            {**RESTORED, **ended("SUCCEEDED", "1 of 1 run")},
+            "succeeded",
+            "1 of 1 run (web:1, log:2)",
+        ),
         (
             {"state": "ROLLING_BACK", "rollback": ROLLBACK, "cause": "it died"},
             "rolling back",
