@@ -17,6 +17,15 @@ from .errors import DETACHED, CommandError, print_note
 class Group(click.Group):
     """Commands whose result is the exit code. Their errors go to standard error."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads what stands before the command. Raises UsageError."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(
+                f"{error.message} Write the options of a command after its name.", ctx
+            ) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command and ends the process."""
         notes: Sequence[str] = ()

@@ -35,7 +35,8 @@ def history(
         views = map(deployment_view, items)
         printer.listing(views, [updates_table(items)], as_json)
     else:
-        printer.note("the ledger has no such update")
+        filters = ", ".join(f"{name} {value}" for name, value in given.items() if value)
+        printer.note(f"the ledger has no update {f'of {filters}' if filters else 'yet'}")
     return SUCCEEDED
 
 

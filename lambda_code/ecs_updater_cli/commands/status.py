@@ -37,11 +37,13 @@ def status(
     missing = [service for service in services if name_of(service) not in names]
     if found and not missing:
         return SUCCEEDED
-    printer.note(f"not found: {', '.join(missing)}" if missing else "there is no such service")
+    if missing:
+        printer.note(f"not found: {', '.join(missing)}")
     place = f"cluster {cluster} in {account.region}" if cluster else account.region
     meant = nearest(name_of([*missing, cluster or ""][0]), reader.names - names)
     question = f": did you mean {meant}?" if meant else ""
-    printer.note(f"looked in {place}{question}")
+    nothing = f"there are no services{' with these tags' if tags else ''}"
+    printer.note(f"{'looked' if missing else nothing} in {place}{question}")
     return NOT_ALL
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ..backends.settings import allowing
 from ..errors import SUCCEEDED, input_error
 from ..manifest.checks import checked, problems_of_event
-from ..manifest.entries import ManifestEntry
+from ..manifest.entries import ManifestEntry, ServiceIdentity
 from ..manifest.reader import MAX_BYTES, read
 from ..manifest.values import ManifestError
 from ..output.terminal import Printer, number_of
@@ -15,10 +15,22 @@ _FILES = ("deployments.yaml", "deployments.yml", "deployments.json")
 
 
 def validate(file: Path | None, file_option: Path | None) -> int:
-    """Prints that a file is valid. Returns the exit code. Raises CommandError."""
+    """Prints that a file is valid, and which services would lose all tags.
+
+    Returns the exit code. Raises CommandError.
+    """
     file = chosen_file(file, file_option)
     entries = read_entries(file)
     Printer().line(f"{file}: {number_of(len(entries), 'service')}, nothing is wrong")
+    if bare := [
+        str(ServiceIdentity.of(entry.event))
+        for entry in entries
+        if entry.event.get("ecs_tag") == {} and entry.event.get("ecs_tag_mode") != "merge"
+    ]:
+        Printer().note(
+            f"an empty ecs_tag removes all tags of {number_of(len(bare), 'service')}, and "
+            f"ecs_tag_mode: merge would keep them: {', '.join(bare)}"
+        )
     return SUCCEEDED
 
 

@@ -24,6 +24,13 @@ _COMMAND_FIELDS = {
     "request_id": "leave it out: each update gets an id of its batch",
 }
 
+# What the command adds to a sentence of the schema.
+_ADVICE = {
+    "'ecs_tag' is a required property": (
+        ". To keep the service's tags, write ecs_tag: {} and ecs_tag_mode: merge"
+    )
+}
+
 _NAMES = ("ecs_cluster_name", "ecs_service_name")
 
 _UPDATE = events.SCHEMAS[events.UPDATE]
@@ -97,7 +104,7 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
         else:
             field, message = list(violation.absolute_path), one_line(violation.message)
             needs_text = (violation.validator, violation.validator_value) == ("type", "string")
-            yield _problem(entry, field, message, needs_text=needs_text)
+            yield _problem(entry, field, message + _ADVICE.get(message, ""), needs_text=needs_text)
     images = dict(_wrong_images(event))
     for path, sentence in images.items():
         yield _problem(entry, path, sentence)

@@ -10,13 +10,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import pytest
 
 from ecs_updater.aws import clients, sqs
+from ecs_updater.aws.dynamodb import Table
 from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.memory import MemoryLedger
-from ecs_updater_cli.backends.account import Ledger
+from ecs_updater_cli.backends.account import Account, Ledger
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.sqs import SqsBackend
 from ecs_updater_cli.batch.state import State, Status
@@ -32,7 +34,13 @@ RESUME = f"resume with ecs-updater watch {BATCH}"
 
 API = {**WEB, "ecs_service_name": "api", "group": "edge"}
 WRONG = {**WEB, "ecs_image_name": 7}
+MERGED = {**WEB, "ecs_tag_mode": "merge"}
+BACK = {"action": "rollback", "ecs_cluster_name": "shop", "ecs_service_name": "back"}
 VALID = "deployments.json: 2 services, nothing is wrong\n"
+BARE = (
+    "an empty ecs_tag removes all tags of 2 services, and ecs_tag_mode: merge would keep them: "
+    "shop/web, shop/api\n"
+)
 PROBLEM = (
     "deployments.json:1:76: deployments[0].ecs_image_name: 7 is not of type 'string'; "
     '7 is a number here: write "7", in quotes\n1 problem: nothing was sent\n'
@@ -42,7 +50,8 @@ PROBLEM = (
 @pytest.mark.parametrize(
     ("words", "events", "result"),
     [
-        ("validate", [WEB, API], (0, VALID, "")),
+        ("validate", [WEB, API], (0, VALID, BARE)),
+        ("validate", [MERGED, BACK], (0, VALID, "")),
         ("validate deployments.json", [WRONG], (2, "", PROBLEM)),
         ("deploy -f deployments.json", [WRONG], (2, "", PROBLEM)),
     ],
@@ -75,7 +84,7 @@ NEEDLESS = {"rich", "yaml", "jsonschema", "botocore", "aws_lambda_powertools"}
     ],
 )
 def test_a_command_imports_only_what_it_needs(file, words, needless):
-    file(WEB)
+    file(MERGED)
     program = (
         "import contextlib, sys; from ecs_updater_cli.main import main\n"
         "with contextlib.suppress(SystemExit): main(sys.argv[2:])\n"
@@ -153,11 +162,20 @@ def test_a_reader_that_closes_the_output_detaches_the_command(options):
     os.close(write)
 
 
+BEFORE = """\
+Usage: ecs-updater [OPTIONS] COMMAND [ARGS]...
+Try 'ecs-updater --help' for help.
+
+Error: No such option '--region'. Write the options of a command after its name.
+"""
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         ("deploy --no-such-option", ""),
         ("deploy --max-failures 0", ""),
+        ("--region us-east-1 status", BEFORE),
         (
             "deploy --interactive --json",
             "--live is for people and --json for programs: take one of",
@@ -181,6 +199,18 @@ def test_invalid_arguments_and_settings_are_exit_code_2(run, file, monkeypatch, 
         monkeypatch.setenv("ALLOWED_SERVICES", "shop/*,")
     code, _, err = run(*words.split())
     assert code == 2 and err.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [("", "yet"), ("--cluster shop --service web", "of cluster shop, service web")],
+)
+def test_a_history_without_updates_says_so(run, monkeypatch, words, missing):
+    table = create_autospec(Table, instance=True)
+    table.configure_mock(**{"page.return_value": ([], None)})
+    monkeypatch.setattr(Account, "needed_ledger", Ledger(table, "arn:aws:ecs:eu-west-1:1:"))
+    result = run("history", *words.split())
+    assert result == (0, "", f"the ledger has no update {missing}\n")
 
 
 NO_QUEUE = "there is no queue ecs-updater-fleet.fifo in eu-west-1: add --direct"

@@ -133,22 +133,24 @@ def test_an_object_for_programs_has_the_hint_as_a_field(run, words):
 
 
 @pytest.mark.parametrize(
-    "words, missing, hint",
+    ("words", "sentences"),
     [
-        ("web-fronted", "not found: web-fronted", "eu-west-1: did you mean web-frontend?"),
+        (
+            "web-fronted",
+            "not found: web-fronted\nlooked in eu-west-1: did you mean web-frontend?",
+        ),
         (
             "--cluster office male",
-            "not found: male",
-            "cluster office in eu-west-1: did you mean mail?",
+            "not found: male\nlooked in cluster office in eu-west-1: did you mean mail?",
         ),
         (
             "--cluster ofice",
-            "there is no such service",
-            "cluster ofice in eu-west-1: did you mean office?",
+            "there are no services in cluster ofice in eu-west-1: did you mean office?",
         ),
-        ("mail zzz --cluster shop", "not found: zzz", "cluster shop in eu-west-1"),
+        ("mail zzz --cluster shop", "not found: zzz\nlooked in cluster shop in eu-west-1"),
+        ("--tag a=b", "there are no services with these tags in eu-west-1"),
     ],
 )
-def test_status_says_where_it_looked(run, words, missing, hint):
+def test_status_says_where_it_looked(run, words, sentences):
     code, _, err = run("status", *words.split())
-    assert (code, err) == (1, f"{missing}\nlooked in {hint}\n")
+    assert (code, err) == (1, f"{sentences}\n")

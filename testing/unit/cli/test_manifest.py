@@ -171,7 +171,8 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
              {"ecs_cluster_name": 7}]
             """,
             [
-                "1:2: deployments[0]: 'ecs_tag' is a required property",
+                "1:2: deployments[0]: 'ecs_tag' is a required property. To keep the service's "
+                "tags, write ecs_tag: {} and ecs_tag_mode: merge",
                 "1:76: this is not valid JSON: JSON has no value NaN",
                 "2:31: 'ecs_cluster_name' stands here twice, first in line 2, column 3",
                 "2:55: this is not valid JSON: Expecting ',' delimiter",
