@@ -14,23 +14,34 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+LOGS = "/aws/lambda/"
 NAME_ENDS_WITH = "-completer"
 
 
-def list_reconcilers(functions: Any) -> list[str]:
-    """Returns the names of the deployed reconcilers."""
+def list_functions(functions: Any) -> set[str]:
+    """Returns the names of the functions."""
     pages = functions.get_paginator("list_functions").paginate()
-    names = (function["FunctionName"] for page in pages for function in page["Functions"])
-    return [name for name in names if name.endswith(NAME_ENDS_WITH)]
+    return {function["FunctionName"] for page in pages for function in page["Functions"]}
+
+
+def list_reconcilers(functions: Any, logs: Any) -> list[str]:
+    """Returns the names of the reconcilers that are deployed with their log groups.
+
+    An invocation creates a missing log group, and then the deployment could not.
+    """
+    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=LOGS)
+    groups = {group["logGroupName"] for page in pages for group in page["logGroups"]}
+    deployed = {name for name in list_functions(functions) if LOGS + name in groups}
+    return sorted(name for name in deployed if name.endswith(NAME_ENDS_WITH))
 
 
 def invoke(functions: Any, logs: Any, name: str) -> None:
     """Invokes a reconciler. If it was removed meanwhile, its last output must not stay."""
     with contextlib.suppress(ClientError):
         functions.invoke(FunctionName=name, Payload=b"{}")["Payload"].read()
-    if name not in list_reconcilers(functions):
+    if name not in list_functions(functions):
         with contextlib.suppress(ClientError):
-            logs.delete_log_group(logGroupName=f"/aws/lambda/{name}")
+            logs.delete_log_group(logGroupName=LOGS + name)
 
 
 def main() -> None:
@@ -44,7 +55,7 @@ def main() -> None:
         time.sleep(seconds)
         # The emulator may be starting or ending.
         with contextlib.suppress(BotoCoreError, ClientError):
-            for name in list_reconcilers(functions):
+            for name in list_reconcilers(functions, logs):
                 invoke(functions, logs, name)
 
 
