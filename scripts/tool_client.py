@@ -14,8 +14,11 @@ message = json.dumps(
     {"arguments": arguments, "environment": dict(os.environ), "directory": os.getcwd()}
 ).encode()
 with socket.socket(socket.AF_UNIX) as connection:
-    os.chdir(folder)  # The path of a socket has at most 107 characters.
-    connection.connect(name)
+    try:
+        os.chdir(folder)  # The path of a socket has at most 107 characters.
+        connection.connect(name)
+    except OSError:
+        sys.exit(f"✗ the process that runs {arguments[0]} has ended: run the command again")
     socket.send_fds(connection, [len(message).to_bytes(8, "big")], [0, 1, 2])
     connection.sendall(message)
     answer = connection.recv(1)
