@@ -110,7 +110,13 @@ adopt_table() {
 # run_terraform COMMAND ...: runs a command of Terraform and fails with its first error. The log has the whole output.
 run_terraform() {
   local log=$TERRAFORM_DIR/$1.log
-  terraform -chdir="$TERRAFORM_TREE" "$@" -no-color >"$log" 2>&1 || fail "terraform $1 failed: $(terraform_error "$log") (all of it: $log)"
+  ! terraform -chdir="$TERRAFORM_TREE" "$@" -no-color >"$log" 2>&1 || return 0
+  if [ "$TARGET $1" = "local apply" ] && grep -q 'StatusCode: 409' "$log"; then
+    # The emulator can lose an answer. The provider sends the request again, which then conflicts with the resource it has made.
+    say "the emulator reports a conflict, applying again: $(terraform_error "$log")"
+    ! terraform -chdir="$TERRAFORM_TREE" "$@" -no-color >"$log" 2>&1 || return 0
+  fi
+  fail "terraform $1 failed: $(terraform_error "$log") (all of it: $log)"
 }
 
 # terraform_error LOG: prints the first error of a log on one line.

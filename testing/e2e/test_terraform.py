@@ -44,6 +44,38 @@ def test_terraforms_own_tests_pass():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+CONFLICT = """#!/bin/sh
+"{terraform}" "$@" || exit
+case $* in
+  *" apply "*) [ -e "{mark}" ] || {{ touch "{mark}"; echo "Error: operation error, {error}"; exit 1; }} ;;
+esac
+"""
+"""A Terraform whose first apply makes everything and then fails."""
+
+
+@pytest.mark.usefixtures("terraform")
+def test_an_apply_is_repeated_after_a_conflict_on_the_emulator_and_after_nothing_else(
+    workspace, tmp_path
+):
+    here = workspace("conflicts")
+    program = tmp_path / "bin" / "terraform"
+    program.parent.mkdir()
+    shell = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    results = []
+    for error in ("StatusCode: 409", "StatusCode: 400"):
+        real, mark = shutil.which("terraform"), tmp_path / error
+        program.write_text(CONFLICT.format(terraform=real, mark=mark, error=error), "utf-8")
+        program.chmod(0o755)
+        results.append(here.make("emulator-up", "deploy-ecs-cluster-tf", environment=shell))
+
+    conflict, other = results
+    assert conflict.status == 0, conflict.output
+    assert "applying again: Error: operation error, StatusCode: 409" in conflict.output
+    assert other.status != 0 and "applying again" not in other.output
+    assert "terraform apply failed: Error: operation error, StatusCode: 400" in other.output
+    here.clean()
+
+
 def test_the_usage_of_every_module_is_valid(tmp_path):
     readmes = sorted(TREE.glob("modules/*/README.md"))
     usages = [
