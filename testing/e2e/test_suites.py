@@ -137,7 +137,7 @@ def test_the_suite_passes_with_error_types_against_sam_local_start_lambda_and_no
     workspace_with_package,
 ):
     before, containers = in_docker(), docker("container", "ls", "--all", "--quiet")
-    here = workspace_with_package("start-lambda", SAM_MODE="docker")
+    here = workspace_with_package("suite-in-docker", SAM_MODE="docker")
     here.make(
         "emulator-up", "deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-sam"
     ).succeeded()
@@ -150,7 +150,7 @@ def test_the_suite_passes_with_error_types_against_sam_local_start_lambda_and_no
     processes_left = [
         pid
         for pid in here.processes()
-        if b"start-lambda" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"start-lambda" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     ]
 
     assert failed.status != 0 and "cluster ECSCluster has no service absent" in failed.output
