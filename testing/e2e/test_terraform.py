@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.make import Result
 from support.parity_declarations import MODULES
 from support.terraform import run
 
@@ -47,7 +48,7 @@ def test_terraforms_own_tests_pass():
 CONFLICT = """#!/bin/sh
 "{terraform}" "$@" || exit
 case $* in
-  *" apply "*) [ -e "{mark}" ] || {{ touch "{mark}"; echo "Error: operation error, {error}"; exit 1; }} ;;
+  *" apply "*) [ -e "{mark}" ] || {{ touch "{mark}"; echo "Error: failed, {error}"; exit 1; }} ;;
 esac
 """
 """A Terraform whose first apply makes everything and then fails."""
@@ -61,18 +62,18 @@ def test_an_apply_is_repeated_after_a_conflict_on_the_emulator_and_after_nothing
     program = tmp_path / "bin" / "terraform"
     program.parent.mkdir()
     shell = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
-    results = []
-    for error in ("StatusCode: 409", "StatusCode: 400"):
+
+    def apply(error: str) -> Result:
         real, mark = shutil.which("terraform"), tmp_path / error
         program.write_text(CONFLICT.format(terraform=real, mark=mark, error=error), "utf-8")
         program.chmod(0o755)
-        results.append(here.make("emulator-up", "deploy-ecs-cluster-tf", environment=shell))
+        return here.make("emulator-up", "deploy-ecs-cluster-tf", environment=shell)
 
-    conflict, other = results
+    conflict, other = apply("StatusCode: 409"), apply("StatusCode: 400")
     assert conflict.status == 0, conflict.output
-    assert "applying again: Error: operation error, StatusCode: 409" in conflict.output
+    assert "applying again: Error: failed, StatusCode: 409" in conflict.output
     assert other.status != 0 and "applying again" not in other.output
-    assert "terraform apply failed: Error: operation error, StatusCode: 400" in other.output
+    assert "terraform apply failed: Error: failed, StatusCode: 400" in other.output
     here.clean()
 
 
