@@ -54,6 +54,10 @@ class Settings:
     allowed_images: str = ""
     allowed_services: str = ""
     """`ALLOWED_SERVICES`: allowed services of an event, as `cluster/service`."""
+    allowed_fields: str = ""
+    """`ALLOWED_FIELDS`: fields beside image and tags that an event may have. Empty: none."""
+    allowed_secrets: str = ""
+    """`ALLOWED_SECRETS`: ARNs that `ecs_secrets` may have. Empty: none."""
     ledger_table: str | None = None
     """`LEDGER_TABLE`: DynamoDB table of lease and history. None: no ledger."""
     ledger_retention_days: int = 90
@@ -83,6 +87,8 @@ class Settings:
             ),
             allowed_images=environment.get("ALLOWED_IMAGES") or "",
             allowed_services=environment.get("ALLOWED_SERVICES") or "",
+            allowed_fields=environment.get("ALLOWED_FIELDS") or "",
+            allowed_secrets=environment.get("ALLOWED_SECRETS") or "",
             ledger_table=environment.get("LEDGER_TABLE") or None,
             ledger_retention_days=_count(environment, "LEDGER_RETENTION_DAYS", 90, most=3650),
             open_update_max_hours=_count(environment, "OPEN_UPDATE_MAX_HOURS", 24, most=720),

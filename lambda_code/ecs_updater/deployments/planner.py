@@ -55,6 +55,8 @@ class Planner:
         """Returns a note if no registry was asked for the images of an update."""
         if not isinstance(request, UpdateRequest) or not plan.deploys or self._verified is not None:
             return []
+        if not request.images:
+            return []
         images = ", ".join(map(str, request.images))
         return [f"not verified: the registry was not asked for {images} (VERIFY_IMAGE is off)"]
 
@@ -72,7 +74,7 @@ class Planner:
         if isinstance(request, UpdateRequest):
             plan = make_plan(snapshot, request, self._ecs.fields, self._settings)
             has_to_verify = plan.deploys and self._settings.verify_image != OFF
-            if has_to_verify or self._settings.pin_digest != OFF:
+            if request.images and (has_to_verify or self._settings.pin_digest != OFF):
                 pinned = self._verify_and_pin(request, snapshot)
                 plan = make_plan(snapshot, pinned, self._ecs.fields, self._settings)
             return plan
@@ -131,7 +133,8 @@ class Planner:
             self._verified = verify_all(request.images, platform, registries, is_required, seconds)
         pinned = {text: self._pin(verified) for text, verified in self._verified.items()}
         further = {name: pinned[str(image)] for name, image in request.container_images.items()}
-        return replace(request, image=pinned[str(request.image)], container_images=further)
+        image = pinned[str(request.image)] if request.image else None
+        return replace(request, image=image, container_images=further)
 
     def make_entry(self, plan: Plan, request: Request) -> Entry:
         """Returns the ledger's entry of a plan, without number and owner, which need a lease."""
@@ -202,7 +205,7 @@ class Planner:
         again = None
         if not target.is_active:
             again = registration(
-                target.task_definition, target.task_definition_tags, {}, self._ecs.fields, settings
+                target.task_definition, target.task_definition_tags, self._ecs.fields, settings
             )
         return make_rollback_plan(
             snapshot, target.task_definition, target.tags, request.container, settings, again=again

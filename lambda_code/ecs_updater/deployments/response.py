@@ -17,6 +17,7 @@ from ..ledger.entry import Entry
 from ..model import task_definition as td
 from ..model.arn import revision_name
 from ..model.plan import Plan
+from ..model.revision_settings import SETTING_CHANGES
 from ..model.verdict import Verdict
 from ..rollout.judgement import Judgement, PollResult
 
@@ -112,7 +113,12 @@ def merged(second: Answer, first: Answer) -> Answer:
     It has the changes of both, and the tags and the deployment of the first.
     """
     body, before = second["body"], first["body"]
-    others = [change for change in before["changes"] if not change["what"].startswith("image.")]
+    of_revision = ("image", *SETTING_CHANGES)
+    others = [
+        change
+        for change in before["changes"]
+        if change["what"].partition(".")[0] not in of_revision
+    ]
     changes = [*body["changes"], *others]
     return {
         **second,
@@ -183,6 +189,7 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
     changes = [
         _change(f"image.{image.container}", image.before, image.after) for image in plan.images
     ]
+    changes += [_change(change.what, change.before, change.after) for change in plan.settings]
     changes += [
         _change(f"tag.{key}", tags.before.get(key), tags.after.get(key))
         for key in sorted({*tags.to_set, *tags.to_remove})

@@ -178,7 +178,7 @@ class RollbackRunner:
         if not target.is_active:
             journal.before_write()
             tags, fields = target.task_definition_tags, self._ecs.fields
-            revision, _ = registration(target.task_definition, tags, {}, fields, self._settings)
+            revision, _ = registration(target.task_definition, tags, fields, self._settings)
             # An interrupted attempt may have registered it already.
             arn = register_once(self._ecs, revision, reads_first=True)["taskDefinitionArn"]
         journal.redirected(arn, target.tags)

@@ -149,7 +149,6 @@ class TargetSearch:
         content, _ = registration(
             target.task_definition,
             target.task_definition_tags,
-            {},
             self._ecs.fields,
             self._settings,
         )

@@ -9,6 +9,7 @@ from ..errors import InvalidEventError, ServiceTagsRefusedError
 from ..settings import DROP, ENABLE, Settings
 from . import task_definition as td
 from .request import UpdateRequest
+from .revision_settings import SettingChange, check_fargate_size, setting_changes, with_settings
 from .service import Snapshot
 from .tags import REPLACE, TagChanges, tag_changes
 from .task_definition import RegistrableFields
@@ -32,11 +33,13 @@ class Plan:
     images: tuple[ImageChange, ...]
     tags: TagChanges
     revision: Mapping[str, Any] | None
-    """Wire JSON of RegisterTaskDefinition. None: no image changes."""
+    """Wire JSON of RegisterTaskDefinition. None: neither an image nor a setting changes."""
     unknown_fields: tuple[str, ...]
     """Paths of fields of the running revision that are newer than the SDK."""
     drops_unknown_fields: bool
     force_new_deployment: bool
+    settings: tuple[SettingChange, ...] = ()
+    """Changed settings of the revision."""
     target: Mapping[str, Any] | None = None
     """Target of a rollback. With `revision`, its content is registered again."""
     deployment_configuration: Mapping[str, Any] | None = None
@@ -92,20 +95,22 @@ def make_plan(
     InvalidEventError or ServiceTagsRefusedError.
     """
     running = snapshot.task_definition
-    addressed = td.addressed_container(running, request.container, request.image)["name"]
+    addressed = _addressed(running, request, settings)
     images = _image_changes(running, addressed, request)
+    changed = td.with_images(running, {change.container: change.after for change in images})
+    changed = with_settings(changed, request.settings, addressed)
+    changed_settings = setting_changes(running, changed)
+    check_fargate_size(changed, running, snapshot.on_fargate)
     revision: Mapping[str, Any] | None = None
     unknown: tuple[str, ...] = ()
-    if images:
-        after = {change.container: change.after for change in images}
-        revision, unknown = registration(
-            running, snapshot.task_definition_tags, after, fields, settings
-        )
+    if images or changed_settings:
+        revision, unknown = registration(changed, snapshot.task_definition_tags, fields, settings)
     deploys = revision is not None or request.force_new_deployment
     return Plan(
         snapshot=snapshot,
         container=addressed,
         images=images,
+        settings=changed_settings,
         tags=_checked(snapshot, tag_changes(snapshot.tags, request.tags, request.tag_mode)),
         revision=revision,
         unknown_fields=unknown,
@@ -118,14 +123,12 @@ def make_plan(
 def registration(
     task_definition: Mapping[str, Any],
     tags: Sequence[Mapping[str, str]],
-    images: Mapping[str, str],
     fields: RegistrableFields,
     settings: Settings = _AS_SET,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Returns the wire JSON to register `task_definition` with other images, and the paths of its
-    unknown fields.
-    """
-    revision = td.new_revision(task_definition, images, fields.read_only)
+    """Returns the wire JSON to register a task definition, and the paths of its unknown fields."""
+    read_only = fields.read_only
+    revision = {name: value for name, value in task_definition.items() if name not in read_only}
     known, unknown = fields.split(revision)
     if settings.unknown_fields == DROP:
         revision = known
@@ -164,6 +167,7 @@ def make_rollback_plan(
         snapshot=snapshot,
         container=container or default or next((image.container for image in images), names[0]),
         images=images,
+        settings=setting_changes(snapshot.task_definition, target),
         tags=_checked(snapshot, tag_changes(snapshot.tags, tags, REPLACE)),
         revision=revision,
         unknown_fields=unknown,
@@ -195,6 +199,18 @@ def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
     return changes
 
 
+def _addressed(running: td.Json, request: UpdateRequest, settings: Settings) -> str:
+    """Returns the name of the container that the event is about.
+
+    An event about no container shows the default container, or the first one.
+    """
+    if request.is_about_container:
+        return str(td.addressed_container(running, request.container, request.image)["name"])
+    names = [definition["name"] for definition in running["containerDefinitions"]]
+    name = request.container or settings.container
+    return str(name if name in names else names[0])
+
+
 def _image_changes(
     running: td.Json, addressed: str, request: UpdateRequest
 ) -> tuple[ImageChange, ...]:
@@ -202,8 +218,8 @@ def _image_changes(
     wanted = {name: image.text for name, image in request.container_images.items()}
     for name in wanted:
         td.container(running, name)
-    image = request.image.text
-    if wanted.setdefault(addressed, image) != image:
+    image = request.image.text if request.image else None
+    if image is not None and wanted.setdefault(addressed, image) != image:
         raise InvalidEventError(
             f"ecs_container_images.{addressed}: this container gets ecs_image_name, "
             f"{image}, and cannot have "

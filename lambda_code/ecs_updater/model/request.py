@@ -6,7 +6,7 @@ The patterns of an allow list are shell globs that are compared with normalised 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -17,13 +17,22 @@ from ..errors import ConfigurationError, InvalidImageError, NotAllowedError, one
 from ..settings import Settings
 from .arn import name_of
 from .image import ImageReference, normalised_pattern
+from .revision_settings import CONTAINER_FIELDS, CONTAINERS, TASK_FIELDS, RevisionSettings
 from .tags import REPLACE
 
 IMAGES, SERVICES = "ALLOWED_IMAGES", "ALLOWED_SERVICES"
+FIELDS, SECRETS = "ALLOWED_FIELDS", "ALLOWED_SECRETS"
+
+GUARDED_FIELDS = (*CONTAINER_FIELDS, *TASK_FIELDS)
+"""Fields that ALLOWED_FIELDS must name. An event with one of them needs no image and no tags."""
+
+SETTING_FIELDS = frozenset({*GUARDED_FIELDS, CONTAINERS})
+"""Fields of an event beside image and tags."""
 
 _MAX_SHOWN = 1000
 
 _IMAGE, _SERVICE = r"[A-Za-z0-9._/:@+*?!\[\]-]", r"[A-Za-z0-9_*?!\[\]-]"
+_ARN = r"[A-Za-z0-9._/:@+=*?!\[\]-]"
 _SHAPES = {
     IMAGES: (
         re.compile(rf"{_IMAGE}+/{_IMAGE}+|\*{_IMAGE}*"),
@@ -32,6 +41,14 @@ _SHAPES = {
     SERVICES: (
         re.compile(rf"{_SERVICE}+/{_SERVICE}+|\*{_SERVICE}*"),
         "cluster/service, such as shop/*",
+    ),
+    FIELDS: (
+        re.compile("|".join((*GUARDED_FIELDS, r"\*"))),
+        f"fields, which are {', '.join(GUARDED_FIELDS)}, or * for all of them",
+    ),
+    SECRETS: (
+        re.compile(rf"arn:{_ARN}+|\*{_ARN}*"),
+        "ARNs, such as arn:aws:ssm:*:*:parameter/shop/*",
     ),
 }
 _BALANCED = re.compile(r"(?:[^][]|\[!?+\]?+[^]]*+\])+")
@@ -57,18 +74,28 @@ class Request:
 class UpdateRequest(Request):
     """Changes images and tags."""
 
-    image: ImageReference
+    image: ImageReference | None
+    """None: no image changes, or only those of `container_images`."""
     tags: Mapping[str, str] | None
     """Requested tags. None: the service's tags do not change."""
     tag_mode: str = REPLACE
     container_images: Mapping[str, ImageReference] = field(default_factory=dict)
     force_new_deployment: bool = False
     rollback_on_failure: bool = False
+    settings: RevisionSettings = field(default_factory=RevisionSettings)
+    guarded: Sequence[tuple[str, str]] = ()
+    """Path and name of each field that ALLOWED_FIELDS must have."""
 
     @property
     def images(self) -> tuple[ImageReference, ...]:
         """Returns the requested images, each once."""
-        return tuple(dict.fromkeys((self.image, *self.container_images.values())))
+        images = (self.image, *self.container_images.values())
+        return tuple(dict.fromkeys(image for image in images if image))
+
+    @property
+    def is_about_container(self) -> bool:
+        """Returns whether the event is about an addressed container."""
+        return self.image is not None or None in self.settings.containers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +105,7 @@ class RollbackRequest(Request):
 
 @dataclass(frozen=True)
 class AllowList:
-    """Patterns of one setting. `*` also matches `/`. Without patterns everything is allowed."""
+    """Patterns of one setting. `*` also matches `/`."""
 
     setting: str
     text: str = ""
@@ -95,35 +122,62 @@ class AllowList:
     def check(self, name: str, value: str, normalised: str) -> Iterator[NotAllowedError]:
         """Yields an error if no pattern matches `normalised`.
 
-        `value`: the value of the field `name` in the event.
+        `value`: the value of the field `name` in the event. Without patterns, every image and
+        service is allowed, and no field and no secret.
         """
-        if self.patterns and not any(fnmatchcase(normalised, pattern) for pattern in self.patterns):
+        if not self.patterns and self.setting in (IMAGES, SERVICES):
+            return
+        if not any(fnmatchcase(normalised, pattern) for pattern in self.patterns):
             shown = one_line(self.text, _MAX_SHOWN)
-            yield NotAllowedError(
-                f"{one_line(name)} {one_line(value)} is not allowed: {self.setting}={shown}", name
+            subject = (
+                one_line(name) if self.setting == FIELDS else f"{one_line(name)} {one_line(value)}"
             )
+            yield NotAllowedError(f"{subject} is not allowed: {self.setting}={shown}", name)
 
 
-def allow_lists(settings: Settings) -> tuple[AllowList, AllowList]:
-    """Returns the lists of images and services. Raises ConfigurationError."""
-    services = AllowList.of(SERVICES, settings.allowed_services)
-    return AllowList.of(IMAGES, settings.allowed_images), services
+@dataclass(frozen=True)
+class AllowLists:
+    """The lists of the function's settings."""
 
+    images: AllowList
+    services: AllowList
+    fields: AllowList
+    secrets: AllowList
 
-def rejections(
-    request: Request, images: AllowList, services: AllowList
-) -> Iterator[NotAllowedError]:
-    """Yields an error for the service and each image that is not allowed.
+    @classmethod
+    def of(cls, settings: Settings) -> "AllowLists":
+        """Parses the settings. Raises ConfigurationError."""
+        return cls(
+            AllowList.of(IMAGES, settings.allowed_images),
+            AllowList.of(SERVICES, settings.allowed_services),
+            AllowList.of(FIELDS, settings.allowed_fields),
+            AllowList.of(SECRETS, settings.allowed_secrets),
+        )
 
-    The images of a rollback are not checked.
-    """
-    service = f"{name_of(request.cluster)}/{name_of(request.service)}"
-    yield from services.check("ecs_service_name", request.service, service)
-    if isinstance(request, UpdateRequest):
-        yield from images.check("ecs_image_name", request.image.text, request.image.normalised)
-        for container, image in request.container_images.items():
-            name = f"ecs_container_images.{container}"
-            yield from images.check(name, image.text, image.normalised)
+    def rejections(self, request: Request) -> Iterator[NotAllowedError]:
+        """Yields an error for each field, for the service, and each image and secret that is not
+        allowed.
+
+        The images of a rollback are not checked.
+        """
+        service = f"{name_of(request.cluster)}/{name_of(request.service)}"
+        yield from self.services.check("ecs_service_name", request.service, service)
+        if not isinstance(request, UpdateRequest):
+            return
+        for path, name in request.guarded:
+            yield from self.fields.check(path, "", name)
+        images = {"ecs_image_name": request.image} | {
+            f"ecs_container_images.{container}": image
+            for container, image in request.container_images.items()
+        }
+        for name, image in images.items():
+            if image:
+                yield from self.images.check(name, image.text, image.normalised)
+        for container, own in request.settings.containers.items():
+            path = f"{CONTAINERS}.{container}." if container else ""
+            for name, arn in own.secrets.items():
+                if arn is not None:
+                    yield from self.secrets.check(f"{path}ecs_secrets.{name}", arn, arn)
 
 
 def _checked(setting: str, pattern: str) -> str:

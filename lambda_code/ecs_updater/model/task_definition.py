@@ -1,10 +1,10 @@
-"""Builds the new revision of a task definition: the running one with other images.
+"""A task definition: its containers, and the new revision with other images.
 
 Works on the wire JSON of ECS: the SDK drops the fields that are newer than its model.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,10 @@ def container(task_definition: Json, name: str) -> Json:
     )
 
 
-def addressed_container(task_definition: Json, name: str | None, image: ImageReference) -> Json:
-    """Returns the definition of the container that gets `image`.
+def addressed_container(
+    task_definition: Json, name: str | None, image: ImageReference | None
+) -> Json:
+    """Returns the definition of the container that gets `image`, or the settings of an event.
 
     That is the container `name`. Without a name it is the only container, else the only one whose
     image has the same repository. Raises ContainerNotFoundError or AmbiguousContainerError.
@@ -39,6 +41,11 @@ def addressed_container(task_definition: Json, name: str | None, image: ImageRef
     definitions: Sequence[Json] = task_definition["containerDefinitions"]
     if len(definitions) == 1:
         return definitions[0]
+    if image is None:
+        raise AmbiguousContainerError(
+            f"the task definition has several containers: name one of {_names(definitions)} in "
+            "ecs_container_name"
+        )
     matching = [
         definition for definition in definitions if _has_repository(definition, image.repository)
     ]
@@ -51,21 +58,15 @@ def addressed_container(task_definition: Json, name: str | None, image: ImageRef
     )
 
 
-def new_revision(
-    task_definition: Json, images: Mapping[str, str], read_only: Collection[str]
-) -> dict[str, Any]:
-    """Returns the wire JSON to register. `images`: new images by container.
-
-    `read_only`: fields of a task definition that RegisterTaskDefinition does not take.
-    """
-    revision = {name: value for name, value in task_definition.items() if name not in read_only}
-    revision["containerDefinitions"] = [
+def with_images(task_definition: Json, images: Mapping[str, str]) -> Json:
+    """Returns the task definition with other images, by container."""
+    definitions = [
         {**definition, "image": images[definition["name"]]}
         if definition["name"] in images
         else definition
         for definition in task_definition["containerDefinitions"]
     ]
-    return revision
+    return {**task_definition, "containerDefinitions": definitions} if images else task_definition
 
 
 def registrable_tags(tags: Sequence[Json]) -> list[Json]:

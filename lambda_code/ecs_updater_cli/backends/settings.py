@@ -7,13 +7,13 @@ import os
 from collections.abc import Collection, Mapping
 
 from ecs_updater.errors import ConfigurationError
-from ecs_updater.model.request import IMAGES, SERVICES, allow_lists
+from ecs_updater.model.request import FIELDS, IMAGES, SECRETS, SERVICES, AllowLists
 from ecs_updater.settings import QueueSettings, Settings
 
 from ..batch.state import plain_cause
 from ..errors import input_error
 
-_ALLOW_LISTS = (IMAGES, SERVICES)
+_ALLOW_LISTS = (IMAGES, SERVICES, FIELDS, SECRETS)
 _NAMES = (
     *_ALLOW_LISTS,
     "TASK_FAILURES",
@@ -38,10 +38,11 @@ def environment(
 
     Raises CommandError for an invalid setting.
     """
-    found = {name: shell[name] for name in names if shell.get(name)}
+    # The caller's own permissions bound the settings of an update, unless the shell says less.
+    found = {FIELDS: "*", SECRETS: "*"} | {name: shell[name] for name in names if shell.get(name)}
     found |= {"LEDGER_TABLE": table, "ECS_ARN_PREFIX": arn_prefix}
     try:
-        allow_lists(Settings.from_environment(found))
+        AllowLists.of(Settings.from_environment(found))
         QueueSettings.from_environment(found)
     except ConfigurationError as error:
         sentence = plain_cause(str(error))

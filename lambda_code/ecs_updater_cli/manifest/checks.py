@@ -8,7 +8,7 @@ from typing import Any
 from ecs_updater.errors import InvalidImageError, one_line
 from ecs_updater.model import event_parser as events
 from ecs_updater.model.image import ImageReference
-from ecs_updater.model.request import allow_lists, rejections
+from ecs_updater.model.request import AllowLists
 from ecs_updater.settings import Settings
 
 from .entries import GROUP, LIST, ManifestEntry, Path, ServiceIdentity, entries
@@ -94,7 +94,7 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
         yield _problem(entry, ["action"], f"{action!r} is not one of {list(events.SCHEMAS)}")
         del event["action"]
     schema = events.SCHEMAS.get(action if isinstance(action, str) else "", _UPDATE)
-    violations = list(islice(schema.validator.iter_errors(event), _MAX_OF_ENTRY))
+    violations = list(islice(schema.validator(event).iter_errors(event), _MAX_OF_ENTRY))
     for violation in violations:
         if events.names_unknown_fields(violation):
             known = {*schema.fields, GROUP}
@@ -102,7 +102,7 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
                 position = entry.named_at(name)
                 yield Problem(position, entry.name, events.unknown_field(name, known))
         else:
-            field, message = list(violation.absolute_path), one_line(violation.message)
+            field, message = list(violation.absolute_path), one_line(events.message_of(violation))
             needs_text = (violation.validator, violation.validator_value) == ("type", "string")
             yield _problem(entry, field, message + _ADVICE.get(message, ""), needs_text=needs_text)
     images = dict(_wrong_images(event))
@@ -142,7 +142,7 @@ def _problems_beside_schema(
 
     The values at the paths `wrong` have another problem already. They are replaced by valid ones.
     """
-    needed = {name: _VALID[name] for name in schema.document["required"]}
+    needed = {name: _VALID[name] for name in schema.required(event)}
     rest = needed | {name: value for name, value in event.items() if name in schema.fields}
     for name, *keys in filter(None, wrong):
         members = rest[name].items() if keys else ()
@@ -155,7 +155,7 @@ def _problems_beside_schema(
         reported.add(field[0])
     if "ecs_cluster_name" in reported:
         reported.add("ecs_service_name")
-    for error in rejections(events.request_of(rest), *allow_lists(settings)):
+    for error in AllowLists.of(settings).rejections(events.request_of(rest)):
         if error.field not in reported:
             position = entry.where(error.field.split(".", 1))[0]
             yield Problem(position, entry.name, error.reason)

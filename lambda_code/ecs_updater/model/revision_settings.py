@@ -1,0 +1,282 @@
+"""Settings of a new revision besides its images: environment, secrets, command, CPU and memory.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InvalidEventError
+from . import task_definition as td
+from .task_definition import Json
+
+CONTAINER_FIELDS = ("ecs_environment", "ecs_secrets", "ecs_command", "ecs_cpu", "ecs_memory")
+"""Fields of an event about one container: the addressed one, or one of `CONTAINERS`."""
+
+CONTAINERS = "ecs_container_settings"
+"""Field with the settings of further containers, by container name."""
+
+TASK_FIELDS = ("ecs_task_cpu", "ecs_task_memory")
+
+SETTING_CHANGES = ("environment", "secret", "command", "cpu", "memory", "task")
+"""First parts of the names of changed settings in a response."""
+
+HIDDEN = "(set)"
+"""Shown in place of a value that may be a secret."""
+
+_NAMED = (("environment", "value", "environment"), ("secrets", "valueFrom", "secret"))
+"""Lists of named values of a container: field, field of the value, and name in the changes."""
+
+_SENSITIVE = re.compile("secret|token|passw|key|credential|dsn|url", re.IGNORECASE)
+
+_SECRET = re.compile(
+    r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/)"
+    r"[A-Za-z0-9/_+=.@:-]+"
+)
+
+_GIB = 1024
+FARGATE_SIZES: Mapping[int, Sequence[int]] = {
+    256: (512, _GIB, 2 * _GIB),
+    512: range(_GIB, 4 * _GIB + 1, _GIB),
+    1024: range(2 * _GIB, 8 * _GIB + 1, _GIB),
+    2048: range(4 * _GIB, 16 * _GIB + 1, _GIB),
+    4096: range(8 * _GIB, 30 * _GIB + 1, _GIB),
+    8192: range(16 * _GIB, 60 * _GIB + 1, 4 * _GIB),
+    16384: range(32 * _GIB, 120 * _GIB + 1, 8 * _GIB),
+}
+"""Memory sizes of a task in MiB by its CPU units.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSettings:
+    """New settings of one container. None, or a name that is missing, changes nothing."""
+
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    """Values by name. None removes the variable."""
+    secrets: Mapping[str, str | None] = field(default_factory=dict)
+    """ARNs by name. None removes the secret."""
+    command: Sequence[str] | None = None
+    """Empty: the command of the image."""
+    cpu: int | None = None
+    """CPU units."""
+    memory: int | None = None
+    """Hard limit in MiB."""
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "ContainerSettings":
+        """Returns the settings of an event, or of a member of `CONTAINERS`."""
+        return cls(
+            environment=fields.get("ecs_environment", {}),
+            secrets=fields.get("ecs_secrets", {}),
+            command=fields.get("ecs_command"),
+            cpu=_integer(fields.get("ecs_cpu")),
+            memory=_integer(fields.get("ecs_memory")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionSettings:
+    """New settings of a revision."""
+
+    containers: Mapping[str | None, ContainerSettings] = field(default_factory=dict)
+    """By container name. None stands for the addressed container."""
+    task_cpu: int | None = None
+    task_memory: int | None = None
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "RevisionSettings":
+        """Returns the settings of an event that fits its schema."""
+        further = event.get(CONTAINERS, {})
+        containers = {name: ContainerSettings.of(fields) for name, fields in further.items()}
+        if not event.keys().isdisjoint(CONTAINER_FIELDS):
+            containers[None] = ContainerSettings.of(event)
+        return cls(
+            containers=containers,
+            task_cpu=_integer(event.get("ecs_task_cpu")),
+            task_memory=_integer(event.get("ecs_task_memory")),
+        )
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """A changed setting as it is shown, without values that may be secrets."""
+
+    what: str
+    """`environment.CONTAINER.NAME`, `secret.CONTAINER.NAME`, `command.CONTAINER`, `cpu.CONTAINER`,
+    `memory.CONTAINER`, `task.cpu` or `task.memory`.
+    """
+    before: str | None
+    after: str | None
+
+
+def by_container(event: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yields the path and the fields of each container of an event."""
+    yield (), event
+    for name, fields in event.get(CONTAINERS, {}).items():
+        yield (CONTAINERS, name), fields
+
+
+def violations(event: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yields path and sentence of each violation that the schema cannot express."""
+    for path, fields in by_container(event):
+        secrets = fields.get("ecs_secrets", {})
+        for name, arn in secrets.items():
+            here = (*path, "ecs_secrets", name)
+            if arn is not None and not _SECRET.fullmatch(arn):
+                yield here, "this is not the ARN of a secret in Secrets Manager or SSM"
+            if arn is not None and fields.get("ecs_environment", {}).get(name) is not None:
+                yield here, "a name cannot be both in ecs_secrets and in ecs_environment"
+
+
+def with_settings(task_definition: Json, settings: RevisionSettings, addressed: str) -> Json:
+    """Returns the task definition with the settings.
+
+    `addressed`: the addressed container. Raises ContainerNotFoundError, or InvalidEventError for
+    settings that contradict each other or the task definition.
+    """
+    wanted: dict[str, tuple[str, ContainerSettings]] = {}
+    for name, own in settings.containers.items():
+        container = td.container(task_definition, name or addressed)["name"]
+        if container in wanted:
+            raise InvalidEventError(
+                f"{CONTAINERS}.{container}: this container gets the event's own settings: write "
+                "all of them in one place"
+            )
+        wanted[container] = f"{CONTAINERS}.{name}." if name else "", own
+    definitions = [
+        _with_settings(definition, *wanted[definition["name"]])
+        if definition["name"] in wanted
+        else definition
+        for definition in task_definition["containerDefinitions"]
+    ]
+    # ECS returns the size of a task as text, and that of a container as a number.
+    sizes = {"cpu": settings.task_cpu, "memory": settings.task_memory}
+    given = {name: str(size) for name, size in sizes.items() if size is not None}
+    return {**task_definition, "containerDefinitions": definitions, **given}
+
+
+def setting_changes(before: Json, after: Json) -> tuple[SettingChange, ...]:
+    """Returns the settings that differ between two task definitions, in a fixed order."""
+    earlier = {definition["name"]: definition for definition in before["containerDefinitions"]}
+    pairs = [
+        (f"{what}.{definition['name']}{path}", values)
+        for definition in after["containerDefinitions"]
+        for what, path, *values in _settings_of(
+            earlier.get(definition["name"], definition), definition
+        )
+    ]
+    pairs += [(f"task.{name}", [before.get(name), after.get(name)]) for name in ("cpu", "memory")]
+    return tuple(
+        SettingChange(what, *(value if value is None else _shown(what, value) for value in values))
+        for what, values in pairs
+        if values[0] != values[1]
+    )
+
+
+def _settings_of(before: Json, after: Json) -> Iterator[tuple[str, str, Any, Any]]:
+    """Yields name, path and both values of each setting of one container."""
+    for kind, key, what in _NAMED:
+        sides = [_values(side.get(kind), key) for side in (before, after)]
+        for name in sorted({*sides[0], *sides[1]}):
+            yield what, f".{name}", sides[0].get(name), sides[1].get(name)
+    yield "command", "", before.get("command") or None, after.get("command") or None
+    for what in ("cpu", "memory"):
+        yield what, "", before.get(what), after.get(what)
+
+
+def _shown(what: str, value: Any) -> str:
+    """Returns the value of a setting, or `HIDDEN`."""
+    kind = what.partition(".")[0]
+    # A container's name has no dot.
+    is_hidden = kind == "environment" and _SENSITIVE.search(what.split(".", 2)[2])
+    return HIDDEN if is_hidden or kind == "command" else str(value)
+
+
+def check_fargate_size(task_definition: Json, before: Json, on_fargate: bool | None) -> None:
+    """Raises InvalidEventError for a new size of the task that Fargate does not have."""
+    cpu, memory = task_definition.get("cpu"), task_definition.get("memory")
+    is_new = (cpu, memory) != (before.get("cpu"), before.get("memory"))
+    needs_fargate = "FARGATE" in task_definition.get("requiresCompatibilities", [])
+    if not (is_new and (on_fargate or needs_fargate)):
+        return
+    sizes = FARGATE_SIZES.get(_number(cpu))
+    if sizes is None:
+        raise InvalidEventError(
+            f"ecs_task_cpu: Fargate has no tasks with {cpu} CPU units: use one of "
+            f"{', '.join(map(str, FARGATE_SIZES))}"
+        )
+    if _number(memory) not in sizes:
+        step = f" in steps of {sizes.step}" if isinstance(sizes, range) else ""
+        raise InvalidEventError(
+            f"ecs_task_memory: a Fargate task with {cpu} CPU units cannot have {memory} MiB: use "
+            f"{sizes[0]} to {sizes[-1]}{step}"
+        )
+
+
+def _with_settings(definition: Json, path: str, settings: ContainerSettings) -> Json:
+    """Returns a container with its settings. `path`: beginning of a field in an error."""
+    named = {
+        "environment": _pairs(definition, "environment", "value", settings.environment),
+        "secrets": _pairs(definition, "secrets", "valueFrom", settings.secrets),
+    }
+    _check_names(definition["name"], named, settings, path)
+    new: dict[str, Any] = {
+        kind: pairs for kind, pairs in named.items() if pairs != (definition.get(kind) or [])
+    }
+    if settings.command is not None:
+        new["command"] = list(settings.command)
+    sizes = {"cpu": settings.cpu, "memory": settings.memory}
+    return {**definition, **new, **{name: size for name, size in sizes.items() if size is not None}}
+
+
+def _pairs(
+    definition: Json, kind: str, key: str, wanted: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """Returns the named values of a container with the wanted ones, in their order."""
+    pairs: list[dict[str, Any]] = [
+        {**pair, key: wanted[pair["name"]]} if pair.get("name") in wanted else pair
+        for pair in definition.get(kind) or []
+        if wanted.get(pair.get("name", ""), "") is not None
+    ]
+    known = _values(pairs, key).keys()
+    new = ((name, value) for name, value in wanted.items() if name not in known)
+    return [*pairs, *({"name": name, key: value} for name, value in new if value is not None)]
+
+
+def _values(pairs: Sequence[Mapping[str, Any]] | None, key: str) -> dict[str, Any]:
+    """Returns the named values of a container. ECS can have others, which are newer."""
+    return {pair["name"]: pair.get(key) for pair in pairs or () if "name" in pair}
+
+
+def _check_names(
+    container: str,
+    pairs: Mapping[str, Sequence[Mapping[str, Any]]],
+    settings: ContainerSettings,
+    path: str,
+) -> None:
+    """Raises InvalidEventError if a name would be both a variable and a secret."""
+    both = _values(pairs["environment"], "").keys() & _values(pairs["secrets"], "").keys()
+    for kind, wanted, other in (
+        ("secrets", settings.secrets, "environment"),
+        ("environment", settings.environment, "secrets"),
+    ):
+        for name in sorted(both & wanted.keys()):
+            raise InvalidEventError(
+                f"{path}ecs_{kind}.{name}: the {other} of container {container} has this name: "
+                f"remove it there with ecs_{other}: {name}: null"
+            )
+
+
+def _integer(number: float | None) -> int | None:
+    """Returns a number of JSON, for which 256.0 is an integer."""
+    return None if number is None else int(number)
+
+
+def _number(text: Any) -> int:
+    """Returns a task's size, or 0 for one that is not a number."""
+    return int(text) if str(text).isdecimal() else 0
