@@ -16,6 +16,7 @@ from typing import Any
 
 from ecs_updater.model.verdict import Verdict
 from ecs_updater_cli.errors import INPUT
+from ecs_updater_cli.output.changes import change_text
 
 _ARGUMENTS = ("cluster", "service", "image")
 _FLAGS = {"replace-tags", "force", "rollback-on-failure", "waves", "direct", "dry-run"}
@@ -123,16 +124,8 @@ def _revision(event: Event) -> str:
 def _cause(event: Event) -> str:
     """Returns the cause of the verdict, or the planned changes."""
     if event["type"] == "plan" and not event["error"]:
-        return ", ".join(map(_change, event["changes"]))
+        return ", ".join(change_text(change).plain for change in event["changes"])
     return event.get("cause") or event.get("error") or ""
-
-
-def _change(change: Mapping[str, str | None]) -> str:
-    """Returns a planned change as the command prints it."""
-    what, before, after = change["what"], change["from"], change["to"]
-    if before is None:
-        return f"{what}: + {after}"
-    return f"{what}: - {before}" if after is None else f"{what}: {before} → {after}"
 
 
 def _outputs(results: Sequence[Event]) -> dict[str, str]:

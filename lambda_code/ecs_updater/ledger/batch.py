@@ -64,6 +64,8 @@ class Member:
     event: Mapping[str, Any]
     group: str | None = None
     """Groups can be deployed one after another."""
+    after_task_of: int | None = None
+    """Number of the member whose `run_before` must succeed first. None: it need not wait."""
 
 
 class Batches:
@@ -110,7 +112,13 @@ class Batches:
         """Returns the members in their order. One call for each MB."""
         items = self._table.query(_key(batch_id), _MEMBER)
         return [
-            Member(item["number"], item["request_id"], json.loads(item["event"]), item.get("group"))
+            Member(
+                item["number"],
+                item["request_id"],
+                json.loads(item["event"]),
+                item.get("group"),
+                item.get("after_task_of"),
+            )
             for item in items
         ]
 
@@ -140,12 +148,19 @@ def new_id(moment: float, suffix: str) -> str:
 
 
 def members_of(
-    batch_id: str, events: Sequence[Mapping[str, Any]], groups: Sequence[str | None]
+    batch_id: str,
+    events: Sequence[Mapping[str, Any]],
+    groups: Sequence[str | None],
+    after_task_of: Mapping[int, int] | None = None,
 ) -> Iterator[Member]:
-    """Yields the members of a batch with their `request_id`s."""
+    """Yields the members of a batch with their `request_id`s.
+
+    `after_task_of`: by number of the member, see `Member`.
+    """
     for number, (event, group) in enumerate(zip(events, groups, strict=True), 1):
         request_id = f"{batch_id}-{number:05d}"
-        yield Member(number, request_id, {**event, "request_id": request_id}, group)
+        event = {**event, "request_id": request_id}
+        yield Member(number, request_id, event, group, (after_task_of or {}).get(number))
 
 
 def _key(batch_id: str) -> str:
@@ -159,6 +174,7 @@ def _member_item(batch_id: str, member: Member, expires: int) -> Item:
         "number": member.number,
         "request_id": member.request_id,
         "group": member.group,
+        "after_task_of": member.after_task_of,
         # As text, which keeps the event unchanged.
         "event": json.dumps(member.event, ensure_ascii=False),
         "expires": expires,

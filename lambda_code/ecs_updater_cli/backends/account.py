@@ -161,11 +161,15 @@ def new_batch(
     groups: Sequence[str | None],
     max_failures: int | None,
     clock: Clock,
+    after_task_of: Mapping[int, int] | None = None,
 ) -> StartedBatch:
-    """Returns a batch that is not in the ledger yet. Its waves are the `groups`."""
+    """Returns a batch that is not in the ledger yet. Its waves are the `groups`.
+
+    `after_task_of`: by number from 1, see `Member`.
+    """
     now = clock.epoch()
     id_ = new_id(now, secrets.token_hex(8))
-    members = list(members_of(id_, events, groups))
+    members = list(members_of(id_, events, groups, after_task_of))
     return StartedBatch(Batch(id_, iso(now), len(members), caller(), max_failures), members)
 
 

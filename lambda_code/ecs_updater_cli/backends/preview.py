@@ -98,7 +98,9 @@ def removal_lines(ecs: Ecs, events: Sequence[Mapping[str, Any]]) -> Iterator[str
     replaced = {
         (event["ecs_cluster_name"], event["ecs_service_name"]): event
         for event in events
-        if event.get("action", UPDATE) == UPDATE and event.get("ecs_tag_mode", REPLACE) == REPLACE
+        if event.get("action", UPDATE) == UPDATE
+        and "ecs_tag" in event
+        and event.get("ecs_tag_mode", REPLACE) == REPLACE
     }
     removals: dict[ServiceIdentity, list[str]] = {}
     unread: list[AwsFailure] = []

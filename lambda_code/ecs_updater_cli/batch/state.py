@@ -17,6 +17,8 @@ class State(StrEnum):
 
     QUEUED = "queued"
     BEGUN = "begun"
+    RUNNING_TASK = "running task"
+    """The task of `run_before` runs."""
     DEPLOYING = "deploying"
     ROLLING_BACK = "rolling back"
     RETRYING = "retrying"
@@ -51,6 +53,11 @@ class State(StrEnum):
         return self in (State.DEPLOYING, State.ROLLING_BACK)
 
     @property
+    def is_continued(self) -> bool:
+        """Whether the update goes on without the process that started it."""
+        return self.is_rolling_out or self is State.RUNNING_TASK
+
+    @property
     def verdict(self) -> Verdict | None:
         """The verdict of an update that is over, for programs."""
         return _VERDICTS.get(self)
@@ -67,7 +74,11 @@ _VERDICTS = {
     State.NOT_STARTED: Verdict.NOT_STARTED,
 }
 _BY_VERDICT: Mapping[str, State] = {verdict: state for state, verdict in _VERDICTS.items()}
-_BY_LEDGER_STATE = {"DEPLOYED": State.DEPLOYING, "ROLLING_BACK": State.ROLLING_BACK}
+_BY_LEDGER_STATE = {
+    "RUNNING_TASK": State.RUNNING_TASK,
+    "DEPLOYED": State.DEPLOYING,
+    "ROLLING_BACK": State.ROLLING_BACK,
+}
 
 _PREFIX = re.compile(r"^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|STOPPED|SUPERSEDED): )?")
 _TASK_COUNTS = re.compile(r"^(\d+) of (\d+) tasks run ")

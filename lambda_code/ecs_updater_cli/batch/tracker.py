@@ -1,13 +1,16 @@
 """The services of a batch with their status, the changes between two polls, and the waves."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ecs_updater.ledger.batch import Member
-from ecs_updater.model.arn import name_of
+from ecs_updater.model.arn import name_of, revision_name
 from ecs_updater.model.event_parser import ROLLBACK
+from ecs_updater.model.revision_settings import CONTAINER_FIELDS, TASK_FIELDS, by_container
 
+from ..output.terminal import number_of
 from .state import State, Status, TaskCounts
 
 
@@ -39,10 +42,15 @@ class Row:
         return name_of(self.member.event["ecs_service_name"])
 
     @property
-    def image(self) -> str:
-        """The requested image, or `rollback`."""
+    def image(self) -> str | None:
+        """The requested image, or `rollback`. None: only other settings change."""
         event = self.member.event
-        return ROLLBACK if event.get("action") == ROLLBACK else event["ecs_image_name"]
+        return ROLLBACK if event.get("action") == ROLLBACK else event.get("ecs_image_name")
+
+    @property
+    def requested(self) -> str:
+        """The requested image or settings in a few words."""
+        return self.image or _settings_of(self.member.event)
 
     @property
     def name(self) -> str:
@@ -53,6 +61,12 @@ class Row:
     def state(self) -> State:
         """State of the update."""
         return self.status.state
+
+    @property
+    def has_run_task(self) -> bool:
+        """Whether the task of `run_before` has succeeded, as the deployment after it shows."""
+        is_deployed = self.status.deployment_id is not None
+        return is_deployed or self.state.is_rolling_out or self.state.is_good
 
     def progress(self, now: float, *, with_counts: bool = False) -> str:
         """Returns what a rollout waits for, and the cause."""
@@ -72,6 +86,30 @@ class Row:
         if self.status.begun_at is None:
             return None
         return max(0.0, (self.status.ended_at or now) - self.status.begun_at)
+
+
+def _settings_of(event: Mapping[str, Any]) -> str:
+    """Returns for example `2 settings, count 3`."""
+    settings = [
+        *(value for _, fields in by_container(event) for value in _container_values(fields)),
+        *(event[name] for name in TASK_FIELDS if name in event),
+        *event.get("ecs_deployment", {}),
+    ]
+    images, count = event.get("ecs_container_images", {}), event.get("ecs_desired_count")
+    parts = (
+        revision_name(event.get("ecs_task_definition", "")),
+        number_of(len(images), "image") if images else "",
+        number_of(len(settings), "setting") if settings else "",
+        "" if count is None else f"count {count}",
+    )
+    return ", ".join(filter(None, parts))
+
+
+def _container_values(fields: Mapping[str, Any]) -> Iterator[object]:
+    """Yields each requested setting of a container, and each variable by itself."""
+    for name in CONTAINER_FIELDS:
+        value = fields.get(name)
+        yield from value if isinstance(value, Mapping) else () if value is None else (value,)
 
 
 class Tracker:

@@ -97,6 +97,8 @@ class Watcher:
     def __init__(self, tracker: Tracker, backend: Backend, view: View, clock: Clock):
         self.tracker, self.backend, self.view, self._clock = tracker, backend, view, clock
         self._failing_since: float | None = None
+        # Members of started waves that wait for the task of another member.
+        self._held: list[Member] = []
 
     def poll(self) -> None:
         """Polls once."""
@@ -132,6 +134,7 @@ class Watcher:
     def _turn(self) -> None:
         self._start_wave()
         self.poll()
+        self._start_held()
         self._start_wave()
         if waiting := self.tracker.waiting:
             self.tracker.apply_counts(self.backend.counts(waiting), self._clock.epoch())
@@ -152,11 +155,37 @@ class Watcher:
             waiting = [row.number for row in self.tracker.waiting]
             self._show(self.tracker.apply(dict.fromkeys(waiting, status)))
             return
-        # ECS continues a rollout by itself. Any other update may have waited for its next attempt
-        # in a process that has ended.
-        idle = [row.member for row in rows if not (row.state.is_over or row.state.is_rolling_out)]
-        self.backend.start([member for member in idle if member.group == waves[0]])
+        # ECS and the reconciler continue a rollout and a task. Any other update may have waited for
+        # its next attempt in a process that has ended.
+        idle = [row.member for row in rows if not (row.state.is_over or row.state.is_continued)]
+        members = [member for member in idle if member.group == waves[0]]
+        self.backend.start([member for member in members if member.after_task_of is None])
+        self._held += [member for member in members if member.after_task_of is not None]
         waves.pop(0)
+        self._start_held()
+
+    def _start_held(self) -> None:
+        """Starts held updates after a task that succeeded, and none after one that failed."""
+        rows = {row.number: row for row in self.tracker.rows}
+        statuses: dict[int, Status] = {}
+        ready, held = [], []
+        for member in self._held:
+            first = rows[member.after_task_of or 0]
+            if first.has_run_task:
+                ready.append(member)
+            elif first.state.is_over:
+                cause = f"{first.name}, whose run_before comes first, did not succeed"
+                statuses[member.number] = Status(State.NOT_STARTED, cause)
+            else:
+                held.append(member)
+                cause = f"waits for run_before of {first.name}"
+                statuses[member.number] = Status(State.QUEUED, cause)
+        if ready:
+            self.backend.start(ready)
+        self._held = held
+        queued = [each for each in ready if rows[each.number].state is State.QUEUED]
+        statuses |= {member.number: Status() for member in queued}
+        self._show(self.tracker.apply(statuses))
 
     def _show(self, changed: list[Row]) -> None:
         if changed:

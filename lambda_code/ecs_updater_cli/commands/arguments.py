@@ -12,6 +12,7 @@ import click
 
 from ..completion import complete_name
 from .options import AS_JSON, AccountOptions, BatchOptions, Option, WatchOptions
+from .update_options import UpdateOptions
 
 
 class Command(click.Command):
@@ -30,22 +31,25 @@ class Command(click.Command):
 
 
 def _command(
-    function: str, *parameters: click.Parameter, about: str, options: type | None = None
+    function: str, *parameters: click.Parameter, about: str, **dataclasses: type
 ) -> Command:
     """Returns the command that runs `MODULE.FUNCTION` of this package.
 
-    The function gets the parameters and, as `options`, the dataclass of this type. It returns the
-    exit code.
+    The function gets the parameters and, by these names, the `dataclasses` of options. It returns
+    the exit code.
     """
     module, _, name = function.partition(".")
-    shared = {each.name: each.metadata["option"] for each in fields(options)} if options else {}
+    options = [
+        each.metadata["option"] for shared in dataclasses.values() for each in fields(shared)
+    ]
 
     def run(**values: Any) -> Any:
-        if options:
-            values["options"] = options(**{each: values.pop(each) for each in shared})
+        for shared, dataclass in dataclasses.items():
+            own = {each.name: values.pop(each.name) for each in fields(dataclass)}
+            values[shared] = dataclass(**own)
         return getattr(import_module(f".{module}", __package__), name)(**values)
 
-    return Command(name, params=[*parameters, *shared.values()], callback=run, help=about)
+    return Command(name, params=[*parameters, *options], callback=run, help=about)
 
 
 _CLUSTER = click.Argument(
@@ -134,37 +138,19 @@ COMMANDS = (
         "deploy.update",
         _CLUSTER,
         _SERVICE,
-        click.Argument(["image"], help="The new image: [registry/]repository[:tag][@digest]."),
-        Option(
-            "--tag",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="A tag for the service; once for each. The others stay.",
+        click.Argument(
+            ["image"],
+            required=False,
+            help=(
+                "The new image: [registry/]repository[:tag][@digest]. Not needed with an option "
+                "that changes something else."
+            ),
         ),
-        Option(
-            "--replace-tags", is_flag=True, help="The service has exactly these tags afterwards."
-        ),
-        Option(
-            "--container",
-            metavar="NAME",
-            help="The container that gets the image, if there are several.",
-        ),
-        Option(
-            "--container-image",
-            multiple=True,
-            metavar="NAME=IMAGE",
-            help="An image for a further container; once for each.",
-        ),
-        Option("--force", is_flag=True, help="Deploy although nothing changed."),
-        Option(
-            "--rollback-on-failure",
-            is_flag=True,
-            help="Return the service to its last good revision if the rollout fails.",
-        ),
+        changes=UpdateOptions,
         options=BatchOptions,
         about="""Update one service and wait for its verdict.
 
-        Without --tag its tags stay as they are. The exit codes are those of `ecs-updater deploy`.
+        What is not named stays as it is. The exit codes are those of `ecs-updater deploy`.
         """,
     ),
     _command(

@@ -1,13 +1,12 @@
 """`ecs-updater deploy`, `update` and `rollback`: the start of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ecs_updater.context import REAL_TIME
 from ecs_updater.ledger.batch import Member
 from ecs_updater.model.event_parser import ROLLBACK
-from ecs_updater.model.tags import REPLACE
 
 from ..backends.account import Account, Ledger, new_batch
 from ..backends.local import LocalBackend
@@ -15,10 +14,11 @@ from ..backends.preview import dry_run, removal_lines
 from ..backends.settings import environment
 from ..backends.sqs import SqsBackend
 from ..errors import input_error
-from ..manifest.entries import ServiceIdentity
+from ..manifest.entries import ServiceIdentity, tasks_before
 from ..output.plan import show_plans
 from ..output.terminal import Printer
-from .options import BatchOptions, pairs
+from .options import BatchOptions
+from .update_options import UpdateOptions
 from .validate import check_event, chosen_file, read_entries
 from .watch import wait_for_batch
 
@@ -34,34 +34,14 @@ def deploy(
     entries = read_entries(chosen_file(file, file_option))
     events = [entry.event for entry in entries]
     groups = [entry.group if waves else None for entry in entries]
-    return deploy_batch(events, groups, options, max_failures)
+    return deploy_batch(events, groups, options, max_failures, tasks_before(entries))
 
 
 def update(
-    cluster: str,
-    service: str,
-    image: str,
-    tag: Sequence[str],
-    replace_tags: bool,
-    container: str | None,
-    container_image: Sequence[str],
-    force: bool,
-    rollback_on_failure: bool,
-    options: BatchOptions,
+    cluster: str, service: str, image: str | None, changes: UpdateOptions, options: BatchOptions
 ) -> int:
     """Updates one service. Returns the exit code."""
-    event: dict[str, Any] = {
-        "ecs_cluster_name": cluster,
-        "ecs_service_name": service,
-        "ecs_image_name": image,
-        "ecs_tag": pairs(tag, "--tag"),
-        "ecs_tag_mode": REPLACE if replace_tags else "merge",
-        "ecs_container_name": container,
-        "ecs_container_images": pairs(container_image, "--container-image") or None,
-        "force_new_deployment": force or None,
-        "rollback_on_failure": rollback_on_failure or None,
-    }
-    return _deploy({name: value for name, value in event.items() if value is not None}, options)
+    return _deploy(changes.event(cluster, service, image), options)
 
 
 def rollback(cluster: str, service: str, options: BatchOptions) -> int:
@@ -80,10 +60,11 @@ def deploy_batch(
     groups: Sequence[str | None],
     options: BatchOptions,
     max_failures: int | None = None,
+    after_task_of: Mapping[int, int] | None = None,
 ) -> int:
     """Starts the updates and waits for them, or plans them. Returns the exit code.
 
-    Raises CommandError.
+    `after_task_of`: by number from 1, see `Member`. Raises CommandError.
     """
     account, printer = Account(options.name, options.region, options.profile), Printer()
     if options.dry_run:
@@ -97,7 +78,7 @@ def deploy_batch(
         _check_account(events, ledger.arn_prefix)
     for line in removal_lines(account.ecs, events):
         printer.note(line)
-    started = new_batch(events, groups, max_failures, account.clock)
+    started = new_batch(events, groups, max_failures, account.clock, after_task_of)
     id_ = started.batch.id
     backend = (
         LocalBackend(account, ledger, id_, options)

@@ -23,8 +23,8 @@ class Option(click.Option):
         self.group = group
 
 
-def _field(*names: str, default: Any = None, **settings: Any) -> Any:
-    """Returns a field of a dataclass with its option."""
+def option_field(*names: str, default: Any = None, **settings: Any) -> Any:
+    """Returns a field of a dataclass with its option. `names` may end with the field's name."""
     option = Option(*names, default=default, is_flag=default is False, **settings)
     return field(default=default, metadata={"option": option})  # pylint: disable=invalid-field-call
 
@@ -42,7 +42,7 @@ AS_JSON = Option(
 class AccountOptions:
     """The function, and its account and region."""
 
-    name: str = _field(
+    name: str = option_field(
         "--name",
         default=COMMAND,
         metavar="NAME",
@@ -50,13 +50,13 @@ class AccountOptions:
         help="The function's name, which begins the names of its queue and its table.",
         group=_ACCOUNT,
     )
-    region: str | None = _field(
+    region: str | None = option_field(
         "--region",
         metavar="REGION",
         help="AWS region. Default: from the profile or the environment.",
         group=_ACCOUNT,
     )
-    profile: str | None = _field(
+    profile: str | None = option_field(
         "--profile",
         metavar="PROFILE",
         help="Profile of the AWS configuration. Default: from the environment.",
@@ -78,7 +78,7 @@ class AccountOptions:
 class ViewOptions:
     """How a batch is shown, and for how long. Raises CommandError for a contradiction."""
 
-    live: bool = _field(
+    live: bool = option_field(
         "--live",
         "-i",
         default=False,
@@ -86,7 +86,7 @@ class ViewOptions:
         group=_OUTPUT,
     )
     as_json: bool = field(default=False, metadata={"option": AS_JSON})
-    timeout: float | None = _field(
+    timeout: float | None = option_field(
         "--timeout",
         type=click.FloatRange(min=0),
         metavar="SECONDS",
@@ -108,12 +108,12 @@ class WatchOptions(AccountOptions, ViewOptions):
 class BatchOptions(WatchOptions):
     """Options of commands that start a batch. Raises CommandError for a contradiction."""
 
-    dry_run: bool = _field(
+    dry_run: bool = option_field(
         "--dry-run",
         default=False,
         help="Show what would change for each service, and write nothing.",
     )
-    direct: bool = _field(
+    direct: bool = option_field(
         "--direct",
         default=False,
         help=(
@@ -121,7 +121,7 @@ class BatchOptions(WatchOptions):
             "it is stopped."
         ),
     )
-    no_ledger: bool = _field(
+    no_ledger: bool = option_field(
         "--no-ledger",
         default=False,
         help="With --direct: neither lease nor history, even if the table exists.",
@@ -133,14 +133,20 @@ class BatchOptions(WatchOptions):
             raise input_error("--no-ledger goes with --direct: the queue's worker needs the ledger")
 
 
-def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    """Returns the `KEY=VALUE` pairs of an option. Raises CommandError."""
+def pairs(
+    texts: Sequence[str], option: str, form: str = "KEY=VALUE", *, hides_values: bool = False
+) -> dict[str, str]:
+    """Returns the `KEY=VALUE` pairs of an option. Raises CommandError.
+
+    `form`: the form of a pair in the error. `hides_values`: the values can be secrets.
+    """
     found: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
+        shown = option if hides_values else f"{option} {text!r}"
         if not equals or not key:
-            raise input_error(f"{option} {text!r}: write KEY=VALUE")
+            raise input_error(f"{shown}: write {form}")
         if key in found:
-            raise input_error(f"{option} {text!r}: {key!r} is given twice")
+            raise input_error(f"{shown}: {key!r} is given twice")
         found[key] = value
     return found

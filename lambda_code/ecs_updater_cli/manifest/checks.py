@@ -5,14 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from jsonschema.exceptions import ValidationError
+
 from ecs_updater.errors import InvalidImageError, one_line
 from ecs_updater.model import event_parser as events
 from ecs_updater.model.image import ImageReference
 from ecs_updater.model.request import AllowLists
 from ecs_updater.settings import Settings
 
-from .entries import GROUP, LIST, ManifestEntry, Path, ServiceIdentity, entries
-from .values import NOWHERE, Document, ManifestError, Problem, Value, text_advice
+from .entries import GROUP, LIST, RUN_BEFORE, ManifestEntry, Path, ServiceIdentity, entries
+from .values import NOWHERE, Document, ManifestError, Problem, Value, number_advice, text_advice
 
 MAX_PROBLEMS = 1000
 _MAX_OF_ENTRY = 50
@@ -51,7 +53,7 @@ def checked(document: Document, settings: Settings = _SETTINGS) -> list[Manifest
     found = entries(document, problems)
     for entry in found:
         problems += islice(_problems(entry, settings), _MAX_OF_ENTRY)
-    problems += _duplicates(found)
+    problems += [*_duplicates(found), *_further_tasks(found)]
     if problems:
         # A value that could not be read has no further problem. A problem of the defaults, or
         # behind an alias, is reported once for all entries.
@@ -96,15 +98,7 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
     schema = events.SCHEMAS.get(action if isinstance(action, str) else "", _UPDATE)
     violations = list(islice(schema.validator(event).iter_errors(event), _MAX_OF_ENTRY))
     for violation in violations:
-        if events.names_unknown_fields(violation):
-            known = {*schema.fields, GROUP}
-            for name in [name for name in event if name not in known]:
-                position = entry.named_at(name)
-                yield Problem(position, entry.name, events.unknown_field(name, known))
-        else:
-            field, message = list(violation.absolute_path), one_line(events.message_of(violation))
-            needs_text = (violation.validator, violation.validator_value) == ("type", "string")
-            yield _problem(entry, field, message + _ADVICE.get(message, ""), needs_text=needs_text)
+        yield from _problems_of_violation(entry, violation, schema)
     images = dict(_wrong_images(event))
     for path, sentence in images.items():
         yield _problem(entry, path, sentence)
@@ -112,9 +106,36 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
     wrong = [
         tuple(violation.absolute_path)
         for violation in violations
-        if violation.validator == "type" or not isinstance(violation.instance, dict)
+        if violation.validator in ("type", "required") or not isinstance(violation.instance, dict)
     ]
     yield from _problems_beside_schema(entry, event, schema, [*wrong, *images], settings)
+
+
+def _problems_of_violation(
+    entry: ManifestEntry, violation: ValidationError, schema: events.Schema
+) -> Iterator[Problem]:
+    """Yields the problem, or one for each unknown field."""
+    path = list(violation.absolute_path)
+    # The types of jsonschema permit values that a violation does not have.
+    rules: Any = violation.schema
+    instance: Any = violation.instance
+    validator: Any = violation.validator
+    expected: Any = violation.validator_value
+    fields = rules.get("properties")
+    if validator == "additionalProperties" and fields:
+        known = fields.keys() if path else {*schema.fields, GROUP}
+        _, name, _ = entry.where(path)
+        for field in instance.keys() - known:
+            yield Problem(entry.named_at(path, field), name, events.unknown_field(field, known))
+        return
+    message = one_line(events.message_of(violation))
+    position, name, value = entry.where(path)
+    advice = _ADVICE.get(message, "")
+    if validator == "type" and "string" in expected:
+        advice = text_advice(value, is_hidden=not events.HIDDEN_FIELDS.isdisjoint(path))
+    elif validator == "type" and expected == "integer":
+        advice = number_advice(value)
+    yield Problem(position, name, message + advice)
 
 
 def _wrong_images(event: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -145,9 +166,8 @@ def _problems_beside_schema(
     needed = {name: _VALID[name] for name in schema.required(event)}
     rest = needed | {name: value for name, value in event.items() if name in schema.fields}
     for name, *keys in filter(None, wrong):
-        members = rest[name].items() if keys else ()
-        others = {key: value for key, value in members if key not in keys}
-        rest[name] = others if keys else needed.get(name)
+        is_open = "required" not in schema.document["properties"][name]
+        rest[name] = _without(rest.get(name), keys) if keys and is_open else needed.get(name)
     rest = {name: value for name, value in rest.items() if value is not None}
     reported = {".".join(map(str, path)) for path in wrong} | (needed.keys() - event.keys())
     for field, sentence in events.violations_beside_schema(rest):
@@ -159,6 +179,16 @@ def _problems_beside_schema(
         if error.field not in reported:
             position = entry.where(error.field.split(".", 1))[0]
             yield Problem(position, entry.name, error.reason)
+
+
+def _without(value: Any, path: Sequence[Any]) -> Any:
+    """Returns a map without the value at `path`, and None for any other value."""
+    name, *keys = path
+    if not isinstance(value, dict):
+        return None
+    left = _without(value.get(name), keys) if keys else None
+    others = {key: member for key, member in value.items() if key != name}
+    return others if left is None else others | {name: left}
 
 
 def _duplicates(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
@@ -187,6 +217,22 @@ def _duplicates(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
             )
             yield Problem(entry.own.position, entry.name, sentence)
         same.append((identity, entry))
+
+
+def _further_tasks(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
+    """Yields a problem for each further `run_before` of a group."""
+    first: dict[str, ManifestEntry] = {}
+    for entry in found:
+        group = entry.group
+        if isinstance(group, str) and isinstance(entry.event, dict) and RUN_BEFORE in entry.event:
+            other = first.setdefault(group, entry)
+            if other is not entry:
+                position = other.own.position
+                sentence = (
+                    f"group {group} has a {RUN_BEFORE} already, of {other.name} in line "
+                    f"{position.line}, column {position.column}: a group runs one"
+                )
+                yield _problem(entry, [RUN_BEFORE], sentence)
 
 
 def _problem(

@@ -12,6 +12,9 @@ from .values import Document, Position, Problem, Value
 
 LIST, DEFAULTS, GROUP = "deployments", "defaults", "group"
 
+RUN_BEFORE = "run_before"
+"""Field of an event with a task that must succeed before the service changes."""
+
 Path = Sequence[str | int]
 
 
@@ -68,10 +71,28 @@ class ManifestEntry:
         value = root.at(path)
         return value.position, ".".join(map(str, [name, *path])), value
 
-    def named_at(self, name: str) -> Position:
-        """Returns the position of the name of a field."""
+    def named_at(self, path: Path, name: str) -> Position:
+        """Returns the position of the name of a field in the map at `path`."""
         common = self.defaults.members if self.defaults else {}
-        return {**common, **self.own.members}[name].named_at
+        members = self.where(path)[2].members if path else {**common, **self.own.members}
+        return members[name].named_at
+
+
+def tasks_before(found: Sequence[ManifestEntry]) -> dict[int, int]:
+    """Returns the numbers of entries, from 1, by those that wait for the task of their group.
+
+    The entries of a valid file: a group has at most one `run_before`.
+    """
+    first = {
+        entry.group: entry.index + 1
+        for entry in found
+        if entry.group is not None and RUN_BEFORE in entry.event
+    }
+    return {
+        entry.index + 1: first[entry.group]
+        for entry in found
+        if entry.group in first and RUN_BEFORE not in entry.event
+    }
 
 
 def entries(document: Document, problems: list[Problem]) -> list[ManifestEntry]:

@@ -150,19 +150,31 @@ def resolved_tag(text: str, is_implicit: tuple[bool, bool]) -> str:
     return tag
 
 
-def text_advice(value: Value) -> str:
-    """Returns what to do about a value that must be text; empty if it is."""
+def text_advice(value: Value, *, is_hidden: bool = False) -> str:
+    """Returns what to do about a value that must be text; empty if it is.
+
+    `is_hidden`: the value can be a secret, and is not shown.
+    """
     data, spelling = value.data, value.spelling
     if spelling is None:
         return ""
-    if data is None and spelling:
+    if data is None and spelling and not is_hidden:
         return (
             f'; {spelling} is nothing: leave it out, or write "{spelling}", in quotes, '
             "where the word is meant"
         )
     kinds = {bool: "true or false", type(None): "nothing"}
     kind = data.kind if isinstance(data, Spelled) else kinds.get(type(data), "a number")
+    if is_hidden:
+        return f"; it is {kind} here: write it in quotes"
     return f'; {spelling or "an empty value"} is {kind} here: write "{spelling}", in quotes'
+
+
+def number_advice(value: Value) -> str:
+    """Returns what to do about a value that must be a number; empty if it is not one in quotes."""
+    text = value.data
+    is_number = isinstance(text, str) and text.isascii() and text.isdecimal()
+    return f"; it is text here: write {text}, without quotes" if is_number else ""
 
 
 def position_of(mark: Any) -> Position:

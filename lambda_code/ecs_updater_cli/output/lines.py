@@ -44,7 +44,7 @@ class LineView(View):
     def show_start(self, tracker: Tracker) -> None:
         """Prints the id of the batch at once: `ecs-updater watch` needs it."""
         self._name_width = min(_MAX_WIDTH, max(len(safe(row.name)) for row in tracker.rows))
-        self._image_width = min(_MAX_WIDTH, max(len(safe(row.image)) for row in tracker.rows))
+        self._image_width = min(_MAX_WIDTH, max(len(safe(row.requested)) for row in tracker.rows))
         batch = f"batch {tracker.batch}, " if tracker.batch else ""
         self._printer.line(
             Text(f"{self._time(' %Z')}  {batch}{number_of(len(tracker.rows), 'service')}")
@@ -83,7 +83,7 @@ class LineView(View):
         state = cell(row.state.upper(), STATE_WIDTH, STYLES[row.state])
         # A line is never cut.
         name = cell(row.name, max(self._name_width, columns_of(row.name)))
-        image = cell(row.image, max(self._image_width, columns_of(row.image)))
+        image = cell(row.requested, max(self._image_width, columns_of(row.requested)))
         self._printer.line(
             Text.assemble(f"{self._time()}  ", state, "  ", name, "  ", image, f"  {safe(cause)}")
         )

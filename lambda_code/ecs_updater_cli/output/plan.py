@@ -9,12 +9,14 @@ from rich.text import Text
 from ..backends.preview import ServicePlan
 from ..batch.state import State
 from ..errors import NOT_ALL, SUCCEEDED
+from .changes import change_lines
 from .terminal import Printer, number_of, safe
 
 # Kinds of plans, as JSON has them, and their words in the summary.
 _KINDS = {
     "deploy": "to deploy",
     "tags": "to tag only",
+    "service": "to change without a deployment",
     "unchanged": "unchanged",
     "refused": "that cannot be updated",
 }
@@ -56,8 +58,12 @@ def _fields(plan: ServicePlan) -> dict[str, Any]:
 
 
 def _kind(plan: ServicePlan) -> str:
-    kind = "deploy" if plan.deploys else "tags" if plan.changes else "unchanged"
-    return "refused" if plan.row.state is State.FAILED else kind
+    if plan.row.state is State.FAILED:
+        return "refused"
+    if plan.deploys or not plan.changes:
+        return "deploy" if plan.deploys else "unchanged"
+    has_tags_only = all(change["what"].startswith("tag.") for change in plan.changes)
+    return "tags" if has_tags_only else "service"
 
 
 def _lines(plan: ServicePlan) -> list[Text]:
@@ -68,12 +74,7 @@ def _lines(plan: ServicePlan) -> list[Text]:
         line = Text.assemble(("✗ ", "bold red"), name, "  ", failed, f": {safe(status.cause)}")
         return [line, Text(f"    {safe(status.hint)}")] if status.hint else [line]
     if not plan.changes:
-        return [Text.assemble(("= ", "dim"), name, f"  nothing to change: {safe(plan.row.image)}")]
-    lines = [Text.assemble(("~ ", "cyan"), name)]
-    widest = max(len(safe(change["what"])) for change in plan.changes)
-    for change in plan.changes:
-        before, after = safe(change["from"] or ""), safe(change["to"] or "")
-        sign = "+ " if change["from"] is None else "- " if change["to"] is None else ""
-        what = f"    {safe(change['what']):{widest}}  {sign}"
-        lines.append(Text.assemble(what, (before, "red"), "" if sign else " → ", (after, "green")))
-    return lines + [Text(f"    {safe(note)}", "yellow") for note in plan.notes]
+        requested = f"  nothing to change: {safe(plan.row.requested)}"
+        return [Text.assemble(("= ", "dim"), name, requested)]
+    notes = (Text(f"    {safe(note)}", "yellow") for note in plan.notes)
+    return [Text.assemble(("~ ", "yellow"), name), *change_lines(plan.changes), *notes]

@@ -211,7 +211,7 @@ class _Columns:
         self._width = width
         self._is_single_cluster = len({row.cluster for row in rows}) == 1
         left = width - (2 + STATE_WIDTH + 2) - _TASKS - _TIME - 2
-        images = max(columns_of(row.image) for row in rows)
+        images = max(columns_of(row.requested) for row in rows)
         self._image = min(images, max(12, left // 3)) if width >= _IMAGE_MIN_WIDTH else 0
         left -= self._image + 2 if self._image else 0
         names = max(columns_of(self._text_of(row)) for row in rows)
@@ -234,7 +234,7 @@ class _Columns:
         tasks, time = str(row.counts or ""), duration(row.seconds(now))
         is_below = self.height(row) == 2
         cause = "" if is_below else row.progress(now)
-        yield self.line(mark, row.state, name, row.image, tasks, time, cause, STYLES[row.state])
+        yield self.line(mark, row.state, name, row.requested, tasks, time, cause, STYLES[row.state])
         details = (row.status.cause if is_below else "", row.status.hint if is_final else "")
         for detail in filter(None, details):
             line = Text(f"    {safe(detail)}")

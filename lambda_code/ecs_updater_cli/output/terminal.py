@@ -22,6 +22,7 @@ from ..errors import MAX_LENGTH, print_note
 STYLES: Mapping[str, str] = {
     State.QUEUED: "dim",
     State.BEGUN: "cyan",
+    State.RUNNING_TASK: "cyan",
     State.DEPLOYING: "cyan",
     State.ROLLING_BACK: "magenta",
     State.RETRYING: "yellow",
@@ -35,7 +36,14 @@ STYLES: Mapping[str, str] = {
 }
 """Colour of each state. It adds nothing that the word does not say."""
 
-ACTIVE = (State.ROLLING_BACK, State.RETRYING, State.DEPLOYING, State.BEGUN, State.QUEUED)
+ACTIVE = (
+    State.ROLLING_BACK,
+    State.RETRYING,
+    State.DEPLOYING,
+    State.RUNNING_TASK,
+    State.BEGUN,
+    State.QUEUED,
+)
 """The states of updates that are not over, the most important first."""
 
 _TALLY_ORDER = (

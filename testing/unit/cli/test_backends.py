@@ -318,8 +318,10 @@ def test_a_failed_call_becomes_a_sentence_with_advice(code, outcome, sentence, i
 def test_the_shell_sets_how_updates_are_done_and_never_which():
     names = {"IMAGE": "x", "CLUSTER_NAME": "c", "SERVICE_NAME": "s", "PIN_DIGEST": ""}
     ledger = {"LEDGER_TABLE": "table", "ECS_ARN_PREFIX": "arn:"}
-    failures = {"TASK_FAILURES": "5"}
-    assert environment("table", "arn:", {**names, **failures}) == {**failures, **ledger}
+    # The caller's own permissions decide, unless the shell allows less.
+    allowed = {"ALLOWED_FIELDS": "ecs_cpu", "ALLOWED_SECRETS": "*"}
+    given = {"TASK_FAILURES": "5", "ALLOWED_FIELDS": "ecs_cpu"}
+    assert environment("table", "arn:", {**names, **given}) == {**given, **allowed, **ledger}
     with pytest.raises(CommandError, match="the environment's TASK_FAILURES is 'x'") as raised:
         environment("table", "", {"TASK_FAILURES": "x"})
     assert raised.value.code == 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -29,10 +30,15 @@ class RecordedView(View):
 class WatchedBatch:
     """A batch of services ``a``, ``b`` … in these groups, whose backend plays the steps."""
 
-    def __init__(self, groups: str, *steps: Mapping[int, Status]):
-        members = zip("abcdefgh", groups, strict=False)
-        started = batch([(name, "i", None if group == "-" else group) for name, group in members])
-        self.tracker = Tracker(started.members, START)
+    def __init__(self, groups: str, *steps: Mapping[int, Status], first: int | None = None):
+        """The others wait for the task of the member `first`, if any."""
+        names = zip("abcdefgh", groups, strict=False)
+        started = batch([(name, "i", None if group == "-" else group) for name, group in names])
+        members = [
+            replace(member, after_task_of=first if member.number != first else None)
+            for member in started.members
+        ]
+        self.tracker = Tracker(members, START)
         self.backend = ScriptedBackend(*steps)
         self.time = self.backend.time
         self.view = RecordedView(self.time.clock)
@@ -64,6 +70,7 @@ def ended(verdict, cause="", **fields):
         ({"state": "BEGUN"}, "begun", ""),
         ({"state": "REGISTERED"}, "begun", ""),
         ({"state": "TAGGED"}, "begun", ""),
+        ({"state": "RUNNING_TASK"}, "running task", ""),
         ({}, "deploying", "to web:7"),
         (RESTORED, "deploying", "to web:7 (web:1, log:2)"),
         ({**RESTORED, "state": "ROLLING_BACK"}, "rolling back", ""),
@@ -141,6 +148,35 @@ def test_waves_are_started(groups, steps, is_resumed, started, states):
     assert watched.watcher.wait() is True
     assert watched.backend.started == started
     assert "".join(row.state[0] for row in watched.tracker.rows) == states
+
+
+RUNNING, DEPLOYING = Status(State.RUNNING_TASK), Status(State.DEPLOYING, deployment_id="1")
+
+
+@pytest.mark.parametrize(
+    ("steps", "started", "states"),
+    [
+        ([{2: RUNNING}, {2: DEPLOYING}, {1: GOOD, 3: GOOD}, {2: GOOD}], [[2], [1, 3]], "sss"),
+        ([{2: RUNNING}, {2: BAD}], [[2]], "nfn"),
+        ([{2: replace(BAD, deployment_id="1")}, {1: GOOD, 3: GOOD}], [[2], [1, 3]], "sfs"),
+        ([{2: UNCHANGED}, {1: GOOD, 3: GOOD}], [[2], [1, 3]], "sus"),
+    ],
+    ids=["its deployment", "no deployment", "a deployment that fails", "nothing to deploy"],
+)
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_the_others_of_a_group_start_after_the_task_of_the_first_shows(
+    steps, started, states, is_resumed
+):
+    watched = WatchedBatch("---", *steps, first=2)
+    if is_resumed:
+        watched.watcher.poll()
+        # A task that runs and an update that is over are not started again.
+        started = [[], *started[1:]]
+    assert watched.watcher.wait() is True
+    assert [numbers for numbers in watched.backend.started if numbers or is_resumed] == started
+    assert "".join(row.state[0] for row in watched.tracker.rows) == states
+    (cause,) = {row.status.cause for row in watched.tracker.rows if row.state[0] == "n"} or {""}
+    assert cause in ("", "shop/b, whose run_before comes first, did not succeed")
 
 
 def test_each_change_is_shown_once_and_an_update_that_is_not_started_names_the_cause():

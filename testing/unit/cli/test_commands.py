@@ -189,6 +189,15 @@ Error: No such option '--region'. Write the options of a command after its name.
             "ecs_image_name: image 'WEB:1' is not a valid reference",
         ),
         ("update shop web web:1 --tag nothing", "--tag 'nothing': write KEY=VALUE\n"),
+        ("update shop web", "name an IMAGE, or a setting to change, for example --env NAME=VALUE"),
+        ("update shop web --env hunter2", "--env: write NAME=VALUE, or --unset-env NAME\n"),
+        ("update shop web --env A=hunter2 --env A=b", "--env: 'A' is given twice\n"),
+        ("update shop web --env A=hunter2 --unset-env A", "--unset-env 'A': --env sets it\n"),
+        ("update shop web --secret A=hunter2", "ecs_secrets.A: this is not the ARN of a secret"),
+        ("update shop web --command 'hunter2", "--command: No closing quotation: write one word"),
+        ("update shop web --command a --command b", "--command is given 2 times: write one"),
+        ("update shop web --memory 2", "ecs_memory: 2 is less than the minimum of 6"),
+        ("update shop web --run-before-timeout 9", "--run-before-container and --run-before-time"),
         ("rollback shop a/b", "ecs_service_name: 'a/b' is neither the name of a service"),
         ("rollback shop web --direct", "the environment's ALLOWED_SERVICES has the pattern ''"),
     ],
@@ -198,7 +207,7 @@ def test_invalid_arguments_and_settings_are_exit_code_2(run, file, monkeypatch, 
     if "ALLOWED" in sentence:
         monkeypatch.setenv("ALLOWED_SERVICES", "shop/*,")
     code, _, err = run(*words.split())
-    assert code == 2 and err.startswith(sentence)
+    assert code == 2 and err.startswith(sentence) and "hunter2" not in err
 
 
 @pytest.mark.parametrize(
@@ -262,6 +271,42 @@ def test_an_update_without_tags_keeps_them_and_with_tags_adds_them(run, monkeypa
         {**WEB, "ecs_tag_mode": "merge"},
         {**WEB, **replaced, "force_new_deployment": True},
     ]
+
+
+SECRET = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/key"
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        (
+            ["--env", "A=b=c", "--env", "EMPTY=", "--unset-env", "OLD"],
+            {"ecs_environment": {"A": "b=c", "EMPTY": "", "OLD": None}},
+        ),
+        (
+            ["--secret", f"KEY={SECRET}", "--unset-secret", "OLD"],
+            {"ecs_secrets": {"KEY": SECRET, "OLD": None}},
+        ),
+        (["--command", "sh -c 'sleep 1; date'"], {"ecs_command": ["sh", "-c", "sleep 1; date"]}),
+        (["--command", ""], {"ecs_command": []}),
+        (["--cpu", "64", "--memory", "128"], {"ecs_cpu": 64, "ecs_memory": 128}),
+        (
+            ["--task-cpu", "256", "--task-memory", "512", "--container", "app"],
+            {"ecs_task_cpu": 256, "ecs_task_memory": 512, "ecs_container_name": "app"},
+        ),
+    ],
+)
+def test_an_option_of_update_is_a_field_of_the_event_and_needs_no_image(
+    run, monkeypatch, options, fields
+):
+    events = []
+    monkeypatch.setattr(deploy, "deploy_batch", lambda given, *_: events.extend(given) or 0)
+    assert run("update", "shop", "web", *options) == (0, "", "")
+    assert run("update", "shop", "web", "web:2", *options) == (0, "", "")
+    image = {"ecs_image_name": "web:2"}
+    common = {name: value for name, value in WEB.items() if name not in image}
+    event = {**common, "ecs_tag_mode": "merge", **fields}
+    assert events == [event, event | image]
 
 
 def interrupted(*_):

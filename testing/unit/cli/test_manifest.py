@@ -28,7 +28,12 @@ WEB = {
 API = {**WEB, "ecs_service_name": "api"}
 
 
-ALLOWING = Settings(allowed_images="docker.io/*", allowed_services="shop/[a-l]*,*/w*,*/m*")
+ALLOWING = Settings(
+    allowed_images="docker.io/*",
+    allowed_services="shop/[a-l]*,*/w*,*/m*",
+    allowed_fields="*",
+    allowed_secrets="*",
+)
 
 
 def problems(content: str | bytes, name: str = "deployments.yaml") -> list[str]:
@@ -78,6 +83,8 @@ def test_a_file_is_a_list_of_events(value, found):
     assert events(value) == found
 
 
+TEXT = "the value is not of type 'string', 'null'"
+QUOTE = "here: write it in quotes"
 PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
 
 
@@ -178,6 +185,32 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
                 "2:55: this is not valid JSON: Expecting ',' delimiter",
             ],
         ),
+        (
+            """\
+            deployments:
+            - ecs_cluster_name: shop
+              ecs_service_name: web
+              ecs_environment: {PORT: 8080, DEBUG: yes, EMPTY: }
+              ecs_command: [sleep, 5]
+              ecs_cpu: "256"
+              ecs_container_settings:
+                log: {ecs_environmet: {A: b}, ecs_memory: 0.5, ecs_secrets: {A: hunter2}}
+            """,
+            [
+                f"4:27: deployments[0].ecs_environment.PORT: {TEXT}; it is a number {QUOTE}",
+                f"4:40: deployments[0].ecs_environment.DEBUG: {TEXT}; it is true or false {QUOTE}",
+                "5:24: deployments[0].ecs_command.1: the value is not of type 'string'; it is a "
+                f"number {QUOTE}",
+                "6:12: deployments[0].ecs_cpu: '256' is not of type 'integer'; it is text here: "
+                "write 256, without quotes",
+                "8:11: deployments[0].ecs_container_settings.log: unknown field ecs_environmet: "
+                "did you mean ecs_environment?",
+                "8:47: deployments[0].ecs_container_settings.log.ecs_memory: 0.5 is not of type "
+                "'integer'",
+                "8:69: deployments[0].ecs_container_settings.log.ecs_secrets.A: this is not the "
+                "ARN of a secret in Secrets Manager or SSM",
+            ],
+        ),
     ],
     ids=[
         "every problem of a file, up to the place where its syntax ends the reading",
@@ -185,6 +218,7 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
         "a missing field, at the start of its entry",
         "a problem of the defaults, once",
         "the same in JSON",
+        "settings, without values that can be secrets",
     ],
 )
 def test_a_problem_has_its_position(text, found):

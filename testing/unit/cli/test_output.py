@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ecs_updater.ledger.batch import Member
 from ecs_updater_cli.backends.local import LocalBackend
 from ecs_updater_cli.backends.preview import ServicePlan
 from ecs_updater_cli.backends.sqs import SqsBackend
@@ -188,15 +189,33 @@ def test_past_updates_are_a_table(printer):
 
 CHANGES = [
     {"what": "image.app", "from": "web:1", "to": "web:2"},
+    {"what": "environment.app.LOG_LEVEL", "from": 'say "no"', "to": ""},
+    {"what": "environment.app.API_TOKEN", "from": "(set)", "to": "(set)"},
     {"what": "tag.owner", "from": None, "to": "me"},
     {"what": "tag.old", "from": "x", "to": None},
 ]
 PLANS = {
     "web": {"changes": CHANGES, "deploys": True, "notes": ["registry: no answer"]},
-    "api": {"changes": CHANGES[1:2]},
+    "api": {"changes": CHANGES[3:4]},
     "mail": {},
+    "scaled": {"changes": [{"what": "desiredCount", "from": "2", "to": "3"}]},
 }
 GONE = Status(State.FAILED, "ecs_service_name gone not found", error_type="ServiceNotFoundError")
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"ecs_environment": {"A": "b", "C": None}, "ecs_command": [], "ecs_cpu": 0}, "4 settings"),
+        ({"ecs_container_settings": {"log": {"ecs_secrets": {"A": "arn"}}}}, "1 setting"),
+        ({"ecs_container_images": {"log": "l:2"}, "ecs_desired_count": 0}, "1 image, count 0"),
+        ({"ecs_task_definition": "web:7", "ecs_task_cpu": 256}, "web:7, 1 setting"),
+        ({"ecs_image_name": "web:2", "ecs_desired_count": 3}, "web:2"),
+    ],
+)
+def test_an_update_without_an_image_shows_what_it_changes(fields, text):
+    row = Row(Member(1, "", fields))
+    assert (row.requested, row.image) == (text, fields.get("ecs_image_name"))
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -211,6 +230,6 @@ def test_a_plan_of_each_kind_is_lines_or_objects(printer, as_json):
         assert printer.out() == stored("plan")
         return
     *plans, summary = [json.loads(line) for line in printer.out().splitlines()]
-    assert [plan["errorType"] for plan in plans] == [None, None, None, "ServiceNotFoundError"]
-    kinds = {"deploy": 1, "tags": 1, "unchanged": 1, "refused": 1}
-    assert summary == {"type": "summary", "services": 4, "exitCode": 1, **kinds}
+    assert [plan["errorType"] for plan in plans] == [*[None] * 4, "ServiceNotFoundError"]
+    kinds = {"deploy": 1, "tags": 1, "service": 1, "unchanged": 1, "refused": 1}
+    assert summary == {"type": "summary", "services": 5, "exitCode": 1, **kinds}
