@@ -56,7 +56,7 @@ class Group(click.Group):
 )
 @click.version_option(__version__, message="%(prog)s %(version)s", help="Print the version.")
 def app() -> None:
-    """Change the images and tags of many Amazon ECS services, and see the outcome of each."""
+    """Change images, tags and settings of Amazon ECS services, and see the outcome of each."""
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -38,7 +38,7 @@ def read(
     ClusterNotFoundError, ServiceNotFoundError, ServiceNotActiveError, DeploymentControllerError,
     TaskDefinitionFamilyError, ServiceReadRefusedError or ServiceReadError.
     """
-    service = _describe(ecs, request, description)
+    service = describe(ecs, request, description)
     # Never the caller's fault: ECS returned the name.
     with read_errors():
         task_definition, task_definition_tags = ecs.describe_task_definition(
@@ -95,7 +95,13 @@ def check_family(task_definition: Mapping[str, Any], request: Request, family: s
         )
 
 
-def _describe(ecs: Ecs, request: Request, description: ServiceDescription | None) -> dict[str, Any]:
+def describe(
+    ecs: Ecs, request: Request, description: ServiceDescription | None = None
+) -> dict[str, Any]:
+    """Returns the service as DescribeServices does, by default with one call.
+
+    Raises ClusterNotFoundError, ServiceNotFoundError, ServiceReadRefusedError or ServiceReadError.
+    """
     failures: Sequence[Mapping[str, Any]]
     error: EcsUpdaterError
     try:

@@ -29,7 +29,8 @@ HIDDEN = "(set)"
 _NAMED = (("environment", "value", "environment"), ("secrets", "valueFrom", "secret"))
 """Lists of named values of a container: field, field of the value, and name in the changes."""
 
-_SENSITIVE = re.compile("secret|token|passw|key|credential|dsn|url", re.IGNORECASE)
+SENSITIVE = re.compile("secret|token|passw|key|credential|dsn|url", re.IGNORECASE)
+"""Part of the name of a variable whose value may be a secret."""
 
 _SECRET = re.compile(
     r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/)"
@@ -172,7 +173,7 @@ def setting_changes(before: Json, after: Json) -> tuple[SettingChange, ...]:
     ]
     pairs += [(f"task.{name}", [before.get(name), after.get(name)]) for name in ("cpu", "memory")]
     return tuple(
-        SettingChange(what, *(value if value is None else _shown(what, value) for value in values))
+        SettingChange(what, *(value if value is None else shown(what, value) for value in values))
         for what, values in pairs
         if values[0] != values[1]
     )
@@ -189,11 +190,11 @@ def _settings_of(before: Json, after: Json) -> Iterator[tuple[str, str, Any, Any
         yield what, "", before.get(what), after.get(what)
 
 
-def _shown(what: str, value: Any) -> str:
-    """Returns the value of a setting, or `HIDDEN`."""
+def shown(what: str, value: Any) -> str:
+    """Returns the value of a setting in a response, or `HIDDEN`. `what`: see `SettingChange`."""
     kind = what.partition(".")[0]
     # A container's name has no dot.
-    is_hidden = kind == "environment" and _SENSITIVE.search(what.split(".", 2)[2])
+    is_hidden = kind == "environment" and SENSITIVE.search(what.split(".", 2)[2])
     return HIDDEN if is_hidden or kind == "command" else str(value)
 
 

@@ -164,6 +164,32 @@ COMMANDS = (
         """,
     ),
     _command(
+        "diff.diff",
+        _CLUSTER,
+        _SERVICE,
+        click.Argument(
+            ["first"],
+            metavar="[REVISION]",
+            required=False,
+            help="The earlier revision, by number, name or ARN. Default: the one before.",
+        ),
+        click.Argument(
+            ["second"],
+            metavar="[REVISION]",
+            required=False,
+            help="The later revision. Default: the running one.",
+        ),
+        Option("--exit-code", is_flag=True, help="Exit with 1 if the revisions differ."),
+        AS_JSON,
+        options=AccountOptions,
+        about="""Compare two revisions of a service, field by field.
+
+        Only reads. Values that may be secrets are shown as (set). Exit codes: 0 compared; 1 with
+        --exit-code: they differ; 2 the input is invalid, or the service or a revision does not
+        exist; 3 AWS could not be reached or rejected the call.
+        """,
+    ),
+    _command(
         "status.status",
         click.Argument(
             ["services"],
