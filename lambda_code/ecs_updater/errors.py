@@ -232,6 +232,14 @@ class AmbiguousContainerError(CallerFault, stage="ecs_service_read"):
     """The event names no container, and the task definition has several candidates."""
 
 
+class TaskDefinitionNotUsableError(CallerFault, stage="ecs_service_read"):
+    """`ecs_task_definition` does not exist, is not active, or has another family or role."""
+
+
+class DesiredCountError(CallerFault, stage="ecs_service_read"):
+    """The service has no desired count, or auto scaling does not allow this one."""
+
+
 class RollbackTargetError(CallerFault, stage="ecs_service_read"):
     """No earlier revision of the service is known to have worked."""
 

@@ -15,6 +15,7 @@ from botocore import xform_name
 from ..model.task_definition import RegistrableFields
 from . import clients
 from .errors import failure_from, translated
+from .scaling import Scaling
 
 # ECS responds in less than a second. All time-outs end within the function's own.
 _CONFIG = clients.config(3, 10, 4)
@@ -55,6 +56,7 @@ class Ecs:
         for operation in ("RegisterTaskDefinition", "UpdateService"):
             clients.send_raw_body(self._client, operation)
             clients.retry_throttles_only(self._client, operation)
+        self.scaling = Scaling(self.calls)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
             registered=shape_for("RegisterTaskDefinitionRequest"),
@@ -140,6 +142,7 @@ class Ecs:
         *,
         task_definition: str | None = None,
         force_new_deployment: bool = False,
+        desired_count: int | None = None,
         deployment_configuration: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Updates the fields that are given and returns the updated service.
@@ -151,6 +154,7 @@ class Ecs:
             "service": service,
             "taskDefinition": task_definition,
             "forceNewDeployment": force_new_deployment or None,
+            "desiredCount": desired_count,
             "deploymentConfiguration": deployment_configuration,
         }
         sent = {name: value for name, value in body.items() if value is not None}

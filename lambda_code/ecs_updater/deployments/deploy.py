@@ -155,7 +155,7 @@ def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
     with memory.leases.held(entry.service, attempt.identity.holder) as lease:
         journal = Journal(entry, memory.history, lease)
     notes = [*attempt.planner.notes, *attempt.planner.not_verified(plan, attempt.request)]
-    if plan.deploys:
+    if plan.updates_service:
         return of_dry_run(plan, entry.answer or {}, notes)
     past = partial(attempt.history.latest, plan.snapshot.key)
     outcome = attempt.waiter.judge_without_deployment(
@@ -216,7 +216,7 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
     identity, history = attempt.identity, attempt.history
     entry = attempt.planner.make_entry(plan, attempt.request)
     rollback_to, rollback_tags = entry.rollback_to, None
-    if entry.rollback_on_failure:
+    if entry.rollback_on_failure and not entry.only_changes_settings:
         success = None
         if rollback_to is None and (success := history.last_success(entry.service)):
             rollback_to = success.task_definition_arn
@@ -258,9 +258,13 @@ def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
     entry = journal.entry
     may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
     try:
-        if plan.writes:
+        outcome = None
+        if plan.updates_service and not plan.deploys:
+            outcome = _write_settings(attempt, plan, journal, step.left_behind)
+        elif plan.writes:
             _write(attempt, plan, journal, step.left_behind)
-        outcome = None if plan.deploys else _judge_running(attempt, plan, journal)
+        if not plan.updates_service:
+            outcome = _judge_running(attempt, plan, journal)
         if outcome is None or not outcome.is_final:
             outcome = waiter.wait(journal, attempt.deadline)
         if journal.has_deployed and step.has_recovered:
@@ -284,6 +288,16 @@ def _judge_running(attempt: Attempt, plan: Plan, journal: Journal) -> RolloutOut
     return outcome
 
 
+def _write_settings(
+    attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind
+) -> RolloutOutcome:
+    """Writes a plan that only changes settings of the service, and judges it by ECS's answer."""
+    applied = write_plan(attempt.ecs, plan, journal, left_behind)
+    if applied.deployment_id:
+        journal.joined(applied.deployment_id, applied.service_deployment_arn)
+    return attempt.waiter.judge_settings(journal, applied.service)
+
+
 def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind) -> None:
     """Writes the plan, and another plan after another update's deployment in between."""
     applied = write_plan(attempt.ecs, plan, journal, left_behind)
@@ -299,9 +313,11 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
         if other is None:
             return
         name = f"deployment {other['id']} of {revision_name(other['taskDefinition'])}"
-        if not isinstance(attempt.request, UpdateRequest):
+        request = attempt.request
+        if not isinstance(request, UpdateRequest) or request.task_definition:
             journal.notes.append(
-                f"{name}, of somebody else, came in between: this rollback took its place"
+                f"{name}, of somebody else, came in between: this {journal.entry.action} took its "
+                "place"
             )
             return
         revision = revision_name(applied.arn)
@@ -317,16 +333,19 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
                 f"deployed it {_MOST_PLANS} times meanwhile; it {now}"
             )
         try:
-            again = attempt.planner.plan_again(plan, attempt.request, applied)
+            again = attempt.planner.plan_again(plan, request, applied)
             if again is None:
                 return
             journal.notes.append(f"{name} came in between: planned again from it")
-            new, entry = attempt.planner.make_entry(again, attempt.request), journal.entry
+            new, entry = attempt.planner.make_entry(again, request), journal.entry
+            settings = entry.settings
             journal.entry = replace(
                 entry,
-                # The tags of the first plan are written.
-                before=replace(new.before, tags=entry.before.tags),
-                after=new.after,
+                # The tags and the service's settings of the first plan are written.
+                before=replace(
+                    new.before, tags=entry.before.tags, service_settings=settings.before
+                ),
+                after=replace(new.after, service_settings=settings.after),
                 digests=new.digests,
                 answer=merged(new.answer or {}, entry.answer or {}),
             )

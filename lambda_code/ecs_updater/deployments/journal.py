@@ -86,7 +86,9 @@ class Journal:
     def joined(self, deployment_id: str, service_deployment_arn: str | None) -> None:
         """Records the running deployment, by which an update without its own is judged."""
         entry = self.entry.joined(deployment_id, service_deployment_arn)
-        answer = of_entry(entry, running_deployment(entry, deployment_id))
+        self.has_deployed = self.has_deployed or entry.only_changes_settings
+        shown = None if entry.settings else running_deployment(entry, deployment_id)
+        answer = of_entry(entry, shown)
         self._write(self._advance, replace(entry, answer=answer))
 
     def rolling_back(

@@ -1,18 +1,34 @@
 """From a request to a plan: reads the service, the registry and the ledger, and writes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from ..aws.ecs import Ecs
+from ..aws.errors import NO_SUCH_REVISION
 from ..context import Call
-from ..errors import RollbackTargetError
+from ..errors import (
+    AwsFailure,
+    DesiredCountError,
+    InvalidImageError,
+    RollbackTargetError,
+    TaskDefinitionNotUsableError,
+)
 from ..ledger.entry import Entry, Side
 from ..ledger.store import History
 from ..model import task_definition as td
-from ..model.arn import revision_name
+from ..model.arn import family, revision_name
 from ..model.image import ImageReference
 from ..model.plan import Applied, Plan, make_plan, make_rollback_plan, registration
-from ..model.request import Request, RollbackRequest, UpdateRequest
+from ..model.request import (
+    IMAGES,
+    TASK_DEFINITION,
+    AllowList,
+    Request,
+    RollbackRequest,
+    UpdateRequest,
+)
 from ..model.service import ServiceDescription, Snapshot
 from ..model.tags import REPLACE
 from ..registry.manifest import needed_platform
@@ -43,13 +59,16 @@ class Planner:
         self._ecs, self._settings, self._call, self._history = ecs, settings, call, history
         self._registries = registries
         self._passed_over: list[str] = []
+        self._scaling_note: str | None = None
         self._verified: dict[str, Verified] | None = None
 
     @property
     def notes(self) -> list[str]:
-        """Unverified facts about the images, and the revisions that a rollback passes over."""
-        doubts = (image.doubt for image in (self._verified or {}).values())
-        return [*filter(None, doubts), *self._passed_over]
+        """Unverified facts about the images, the revisions that a rollback passes over, and what
+        auto scaling does to the desired count.
+        """
+        doubts = [image.doubt for image in (self._verified or {}).values()]
+        return [*filter(None, (*doubts, self._scaling_note)), *self._passed_over]
 
     def not_verified(self, plan: Plan, request: Request) -> list[str]:
         """Returns a note if no registry was asked for the images of an update."""
@@ -66,13 +85,16 @@ class Planner:
         Reads the registry and the ledger if the request needs them, and raises their errors.
         """
         # A rollback may leave a revision of a wrong family.
-        family = self._settings.family if isinstance(request, UpdateRequest) else None
-        return self.plan_from(read(self._ecs, request, family, description), request)
+        required = self._settings.family if isinstance(request, UpdateRequest) else None
+        return self.plan_from(read(self._ecs, request, required, description), request)
 
     def plan_from(self, snapshot: Snapshot, request: Request) -> Plan:
         """Returns the plan for a service that was read."""
         if isinstance(request, UpdateRequest):
-            plan = make_plan(snapshot, request, self._ecs.fields, self._settings)
+            target = self._requested_revision(snapshot, request)
+            plan = make_plan(snapshot, request, self._ecs.fields, self._settings, target)
+            if plan.desired_count is not None:
+                self._check_bounds(snapshot, plan.desired_count)
             has_to_verify = plan.deploys and self._settings.verify_image != OFF
             if request.images and (has_to_verify or self._settings.pin_digest != OFF):
                 pinned = self._verify_and_pin(request, snapshot)
@@ -97,6 +119,8 @@ class Planner:
             task_definition, tags = self._ecs.describe_task_definition(other["taskDefinition"])
         snapshot = replace(
             plan.snapshot,
+            deployment_configuration=plan.deployment_configuration
+            or plan.snapshot.deployment_configuration,
             task_definition=task_definition,
             task_definition_tags=tuple(tags),
             deployment_ids=plan.snapshot.deployment_ids
@@ -104,8 +128,9 @@ class Planner:
             updated_on=other.get("updatedAt"),
             tags=plan.tags.after,
         )
-        # The deployment was forced already.
-        again = self.plan_from(snapshot, replace(request, force_new_deployment=False))
+        # The deployment was forced, and the service's settings are changed already.
+        rest = replace(request, force_new_deployment=False, service_settings={})
+        again = self.plan_from(snapshot, rest)
         if again.revision is None and (plan.revision is not None or plan.target is not None):
             # The other deployment had the requested images.
             return replace(again, target=task_definition)
@@ -154,6 +179,7 @@ class Planner:
                 td.container_images(snapshot.task_definition),
                 snapshot.tags,
                 td.essential_containers(snapshot.task_definition, plan.container),
+                plan.service_settings.before,
             ),
             after=Side(
                 # A revision to be registered has none yet.
@@ -161,6 +187,7 @@ class Planner:
                 td.container_images(planned),
                 plan.tags.after,
                 td.essential_containers(planned, plan.container),
+                plan.service_settings.after,
             ),
             rollback_on_failure=update is not None and update.rollback_on_failure,
             rollback_to=snapshot.completed,
@@ -168,6 +195,7 @@ class Planner:
             and update.tags is not None
             and update.tag_mode == REPLACE,
             deploys=plan.deploys,
+            registers=plan.target is None,
             digests={name: sorted(digests) for name, digests in self.digests(plan).items()},
             previous_deployment_id=snapshot.deployment_id,
             previous_service_deployment_arn=snapshot.service_deployment_arn,
@@ -178,6 +206,78 @@ class Planner:
         if self._settings.pin_digest == OFF:
             return verified.image
         return verified.pinned(keep_tag=self._settings.pin_digest == TAG)
+
+    def _requested_revision(
+        self, snapshot: Snapshot, request: UpdateRequest
+    ) -> Mapping[str, Any] | None:
+        """Returns the existing revision that the event names, or None if it runs already.
+
+        Raises TaskDefinitionNotUsableError or NotAllowedError.
+        """
+        name, running = request.task_definition, snapshot.task_definition
+        if name is None:
+            return None
+        found = running
+        if name not in (snapshot.task_definition_arn, revision_name(snapshot.task_definition_arn)):
+            found = self._describe_revision(name, running)
+        allowed = AllowList.of(IMAGES, self._settings.allowed_images)
+        for container, image in td.container_images(found).items():
+            normalised = image
+            with suppress(InvalidImageError):
+                normalised = ImageReference.parse(image).normalised
+            for error in allowed.check(f"{TASK_DEFINITION}.{container}", image, normalised):
+                raise error
+        return None if found is running else found
+
+    def _describe_revision(self, name: str, running: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns another revision of the running family with its roles."""
+        sentence = f"{TASK_DEFINITION} {name}"
+        if family(name) != running["family"]:
+            raise TaskDefinitionNotUsableError(
+                f"{sentence} is not of the family {running['family']}, which the service runs"
+            )
+        with read_errors():
+            try:
+                found, _ = self._ecs.describe_task_definition(name)
+            except AwsFailure as failure:
+                if NO_SUCH_REVISION not in failure.reason:
+                    raise
+                error = TaskDefinitionNotUsableError(f"{sentence} not found")
+                raise error.caused_by(failure) from failure
+        if (status := found.get("status")) != "ACTIVE":
+            raise TaskDefinitionNotUsableError(f"{sentence} is {status}, not ACTIVE")
+        for role in ("taskRoleArn", "executionRoleArn"):
+            if found.get(role) != running.get(role):
+                raise TaskDefinitionNotUsableError(
+                    f"{sentence} has another {role} than the running revision "
+                    f"{revision_name(running['taskDefinitionArn'])}: an update never changes roles"
+                )
+        return found
+
+    def _check_bounds(self, snapshot: Snapshot, count: int) -> None:
+        """Raises DesiredCountError for a count outside the bounds of auto scaling. Reads once."""
+        if self._scaling_note is not None:
+            return
+        names = snapshot.key.partition("service/")[2]
+        try:
+            bounds = self._ecs.scaling.bounds(names)
+        except AwsFailure as failure:
+            self._scaling_note = (
+                f"not checked: the bounds of Application Auto Scaling could not be read: {failure}"
+            )
+            return
+        self._scaling_note = ""
+        if bounds is None:
+            return
+        least, most = bounds
+        if not least <= count <= most:
+            raise DesiredCountError(
+                f"ecs_desired_count {count} is outside the bounds of the service's Application "
+                f"Auto Scaling: minCapacity {least}, maxCapacity {most}"
+            )
+        self._scaling_note = (
+            f"Application Auto Scaling may change the desired count between {least} and {most}"
+        )
 
     def _rollback(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
         running, settings = snapshot.task_definition_arn, self._settings

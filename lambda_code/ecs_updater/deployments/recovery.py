@@ -19,7 +19,7 @@ from ..errors import (
     RolloutFailedError,
     ServiceUpdateError,
 )
-from ..ledger.entry import Entry, State, entry_key
+from ..ledger.entry import Entry, Side, State, entry_key
 from ..ledger.lease import Lease
 from ..ledger.store import History
 from ..log import keys_of, log_ended, logger
@@ -144,7 +144,9 @@ class Recovery:
                 return RolloutOutcome(is_final=False)
             primary_id = primary_deployment(service).get("id")
             is_primary = primary_id == journal.entry.deployment_id
-            may_roll_back = not (is_followed_by_a_deployment and is_primary)
+            # The next update does not restore the service's settings.
+            is_replaced = is_followed_by_a_deployment and is_primary and not entry.settings
+            may_roll_back = not is_replaced
             past = [] if entry.deploys else self._history.latest(entry.service)
             outcome = self._waiter.poll(journal, service, may_roll_back=may_roll_back, past=past)
             rollback_id = journal.entry.rollback and journal.entry.rollback.deployment_id
@@ -182,7 +184,13 @@ class Recovery:
             # The tags may be written already: the entry has the earlier ones.
             snapshot = replace(plan.snapshot, tags=entry.before.tags)
             again = planner.plan_from(snapshot, request)
-            if _is_begun_as(entry, again, planner.make_entry(again, request)):
+            planned = planner.make_entry(again, request)
+            if _is_begun_as(entry, again, planned):
+                journal.entry = replace(
+                    entry,
+                    before=_with_settings(entry.before, planned.before),
+                    after=_with_settings(entry.after, planned.after),
+                )
                 registered = entry.after.task_definition_arn if again.revision is not None else None
                 return Step(journal, again, LeftBehind(registered, may_have_registered=True))
         new = planner.make_entry(plan, request)
@@ -215,6 +223,12 @@ class Recovery:
         entry = journal.entry
         if not entry.may_have_deployed:
             return False
+        if entry.only_changes_settings:
+            primary = primary_deployment(service)
+            has_written = bool(primary) and entry.settings.is_in(service)
+            if has_written:
+                journal.joined(primary["id"], service.get("currentServiceDeployment"))
+            return has_written
         deployment_id = running_deployment(service, entry) or self._replaced_deployment(entry)
         if deployment_id is None:
             return False
@@ -229,7 +243,8 @@ class Recovery:
         The stopped tasks have it.
         """
         revision = entry.after.task_definition_arn
-        if entry.action != "update" or revision in (None, entry.before.task_definition_arn):
+        is_own = entry.action == "update" and entry.registers
+        if not is_own or revision in (None, entry.before.task_definition_arn):
             return None
         with read_errors():
             try:
@@ -252,11 +267,21 @@ class Recovery:
         if changes and service.get("status") == "ACTIVE":
             journal.before_write()
             tag_writer.write(self._ecs, entry.service_arn, changes)
-        error = ServiceUpdateError(
+        sentence = (
             "the update was interrupted before its deployment: the service runs its earlier "
             "revision, its tags are what they were"
         )
+        if entry.only_changes_settings:
+            sentence = (
+                "the update was interrupted before UpdateService: the service has none of its "
+                "settings, its tags are what they were"
+            )
+        error = ServiceUpdateError(sentence)
         journal.failed(Verdict.INTERRUPTED, error, is_untouched=True)
+
+
+def _with_settings(side: Side, planned: Side) -> Side:
+    return replace(side, service_settings=planned.service_settings)
 
 
 def _is_begun_as(entry: Entry, plan: Plan, planned: Entry) -> bool:

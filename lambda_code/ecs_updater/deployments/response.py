@@ -40,8 +40,9 @@ def of_plan(plan: Plan) -> Answer:
     """
     snapshot = plan.snapshot
     verdict, reason = Verdict.NO_CHANGE, "only tags changed" if plan.writes else "nothing differs"
-    if plan.deploys:
-        verdict, reason = Verdict.IN_PROGRESS, "the deployment was started, and not waited for"
+    if plan.updates_service:
+        what = "the deployment was started" if plan.deploys else "the service was updated"
+        verdict, reason = Verdict.IN_PROGRESS, f"{what}, and not waited for"
     return {
         "statusCode": 200,
         "body": {
@@ -64,7 +65,7 @@ def of_dry_run(plan: Plan, answer: Answer, notes: Sequence[str] = ()) -> Answer:
     `answer`: the one of `of_plan`. It has the running deployment if the plan makes none.
     """
     deployment = answer["body"]["deployment"]
-    verdict = None if plan.deploys else deployment["verdict"]
+    verdict = None if plan.updates_service else deployment["verdict"]
     reason = f"{deployment['reason']}; {DRY_RUN}" if verdict == Verdict.IN_PROGRESS else DRY_RUN
     shown = _deployment(deployment["id"], verdict, reason, notes=list(notes))
     return {**answer, "body": {**answer["body"], "deployment": shown, "dryRun": True}}
@@ -204,7 +205,8 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
             )
         running = revision_name(plan.snapshot.task_definition_arn)
         changes.append(_change("taskDefinition", running, target))
-    if plan.deployment_configuration is not None:
+    changes += [_change(*change) for change in plan.service_settings.shown()]
+    if plan.adds_breaker:
         changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))
     if plan.force_new_deployment:
         changes.append(_change("deployment", None, "forced"))

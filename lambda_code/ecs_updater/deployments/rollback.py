@@ -15,9 +15,10 @@ from ..ledger.entry import Entry, seconds
 from ..model.arn import revision_name
 from ..model.plan import registration
 from ..model.service import own_tags, primary_deployment
+from ..model.service_settings import COUNT, SettingsChange, configuration_with
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
-from ..rollout.judgement import Judgement, PollResult
+from ..rollout.judgement import Judgement, PollResult, Scale
 from ..rollout.poller import Poller, Rollout
 from ..settings import Settings
 from . import tag_writer
@@ -44,11 +45,16 @@ class RollbackRunner:
         back, target = result.state.rollback if result.state else None, entry.rollback_to
         if judgement.verdict == Verdict.ROLLED_BACK and back:
             target = back.task_definition
-        if target is None:
+        elif entry.only_changes_settings:
+            target = entry.after.task_definition_arn
+        runs_target = not entry.deploys and target == entry.after.task_definition_arn
+        if target is None or (runs_target and not entry.settings):
+            why = "no revision of it is known to have worked"
+            if target is not None:
+                why = "it runs the last revision that worked"
             return failed(
                 Verdict.FAILED,
-                f"{cause}; the service was not rolled back, for no revision of it is known to "
-                "have worked",
+                f"{cause}; the service was not rolled back, for {why}",
                 entry,
                 polled_deployment(entry.deployment_id, judgement, result),
             )
@@ -71,7 +77,8 @@ class RollbackRunner:
                 sentence = f"{entry.cause}; the service was deleted before it was rolled back"
                 return failed(Verdict.STOPPED, sentence, entry)
             primary = primary_deployment(service)
-            if entry.rollback.deployment_id is None and primary.get("id") == entry.deployment_id:
+            is_due = entry.rollback.deployment_id is None and not entry.only_changes_settings
+            if is_due and primary.get("id") == entry.deployment_id:
                 primary = self._start(journal, target, service_deployment_arn, deadline)
             planned, arn = journal.entry.rollback, primary.get("taskDefinition", "")
             if primary and planned and arn != planned.task_definition_arn:
@@ -88,7 +95,7 @@ class RollbackRunner:
                 f"{revision_name(target)}{_again(journal, failure)}: {_without_stage(failure)}"
             )
             return failed(Verdict.FAILED, sentence, entry, is_final=_is_permanent(failure))
-        return self._restore_tags_and_wait(journal, service, primary.get("id"), deadline)
+        return self._restore_and_wait(journal, service, primary.get("id"), deadline)
 
     def _start(
         self, journal: Journal, target: str, service_deployment_arn: str | None, deadline: float
@@ -184,7 +191,7 @@ class RollbackRunner:
         journal.redirected(arn, target.tags)
         return arn
 
-    def _restore_tags_and_wait(
+    def _restore_and_wait(
         self,
         journal: Journal,
         service: Mapping[str, Any],
@@ -193,8 +200,10 @@ class RollbackRunner:
     ) -> RolloutOutcome:
         entry = journal.entry
         assert entry.rollback is not None
-        tags, is_done = self._restore_tags(journal, service)
-        # A later process restores the tags as long as the entry has no deployment of the rollback.
+        settings, has_settings = self._restore_settings(journal, service)
+        tags, has_tags = self._restore_tags(journal, service)
+        is_done = has_settings and has_tags
+        # A later process restores the rest as long as the entry has no deployment of the rollback.
         journal.rolling_back(
             entry.cause or "",
             entry.rollback.task_definition_arn,
@@ -210,7 +219,7 @@ class RollbackRunner:
                 journal.keep_lease,
             )
             result = poller.wait(deadline)
-        outcome = outcome_of(journal.entry, deployment_id, tags, result)
+        outcome = outcome_of(journal.entry, deployment_id, f"{settings}{tags}", result)
         return outcome if is_done else replace(outcome, is_final=False)
 
     def _restore_tags(self, journal: Journal, service: Mapping[str, Any]) -> tuple[str, bool]:
@@ -233,6 +242,41 @@ class RollbackRunner:
             reason = _without_stage(failure)
             return f", but its tags could not be put back{again}: {reason}", is_permanent
         return tags_afterwards(entry), True
+
+    def _restore_settings(self, journal: Journal, service: Mapping[str, Any]) -> tuple[str, bool]:
+        """Returns the state of the service's settings, and whether nothing is left to do."""
+        entry = journal.entry
+        try:
+            for is_last in (False, True):
+                restored = entry.settings.taken_back(service)
+                if not restored:
+                    break
+                journal.before_write()
+                try:
+                    self._write_settings(entry, service, restored)
+                    break
+                except AwsFailure as failure:
+                    if failure.outcome is not Outcome.UNKNOWN or is_last:
+                        raise
+                found, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
+                service = found or {}
+        except (AwsFailure, LeaseHeldError, LedgerError) as failure:
+            again, reason = _again(journal, failure), _without_stage(failure)
+            is_permanent = _is_permanent(failure)
+            return f", but its settings could not be restored{again}: {reason}", is_permanent
+        return settings_afterwards(entry), True
+
+    def _write_settings(
+        self, entry: Entry, service: Mapping[str, Any], change: SettingsChange
+    ) -> None:
+        self._ecs.update_service(
+            entry.cluster_arn,
+            entry.service_arn,
+            desired_count=change.after.get(COUNT),
+            deployment_configuration=configuration_with(
+                service.get("deploymentConfiguration") or {}, change.after
+            ),
+        )
 
 
 def outcome_of(
@@ -261,9 +305,20 @@ def outcome_of(
     return failed(outcome, f"{entry.cause}{progress}{tags}", entry, deployment, is_final=is_final)
 
 
+def afterwards(entry: Entry) -> str:
+    """Returns the state of the service's settings and tags after a rollback, for the message."""
+    return f"{settings_afterwards(entry)}{tags_afterwards(entry)}"
+
+
+def settings_afterwards(entry: Entry) -> str:
+    """Returns the state of the service's settings after a rollback, for the message."""
+    names = ", ".join(entry.settings.changed)
+    return f", its settings ({names}) are what they were unless changed since" if names else ""
+
+
 def tags_afterwards(entry: Entry) -> str:
     """Returns the state of the service's tags after a rollback, for the message."""
-    if entry.rollback_tags is None and not entry.deploys:
+    if entry.rollback_tags is None and not (entry.deploys or entry.settings):
         return ", its tags were left as they are: no earlier success is known that had others"
     return ", its tags are what they were" if _tags_to_restore(entry) else ""
 
@@ -275,7 +330,8 @@ def _tags_to_restore(entry: Entry) -> TagChanges:
     """
     if entry.rollback_tags is not None:
         return TagChanges(entry.rollback_tags, entry.after.tags)
-    return TagChanges(entry.before.tags, entry.after.tags) if entry.deploys else TagChanges()
+    is_own = entry.deploys or entry.settings
+    return TagChanges(entry.before.tags, entry.after.tags) if is_own else TagChanges()
 
 
 def rollback_rollout(entry: Entry, deployment_id: str) -> Rollout:
@@ -287,6 +343,7 @@ def rollback_rollout(entry: Entry, deployment_id: str) -> Rollout:
         entry.deployment_id,
         made_at=seconds(entry.updated_at),
         may_be_rollback=True,
+        scale=Scale() if entry.only_changes_settings else None,
     )
 
 

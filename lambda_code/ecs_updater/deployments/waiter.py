@@ -15,6 +15,7 @@ from ..errors import AwsFailure, LedgerError, RolloutFailedError
 from ..ledger.entry import Entry, seconds
 from ..log import keys_of, logger
 from ..model.service import Snapshot, primary_deployment
+from ..model.service_settings import COUNT, has_all_tasks
 from ..model.verdict import Verdict
 from ..rollout.image_digests import (
     Digests,
@@ -22,7 +23,7 @@ from ..rollout.image_digests import (
     digests_of_tasks,
     unexpected_digests,
 )
-from ..rollout.judgement import Judgement, PollResult, age
+from ..rollout.judgement import Judgement, PollResult, Scale, age
 from ..rollout.poller import Poller, Rollout
 from ..rollout.task_failures import Containers
 from ..settings import Settings
@@ -35,7 +36,7 @@ from .response import (
     failed,
     polled_deployment,
 )
-from .rollback import RollbackRunner, outcome_of, rollback_rollout, tags_afterwards
+from .rollback import RollbackRunner, afterwards, outcome_of, rollback_rollout
 
 NOT_REQUESTED = (
     "the service was not rolled back, for the event did not ask for it (rollback_on_failure)"
@@ -77,7 +78,10 @@ class Waiter:
         `past` reads the service's updates, the latest first.
         """
         no_change = (journal.entry.answer or {})["body"]["deployment"]
-        if snapshot.has_completed or snapshot.deployment_id is None:
+        has_completed = snapshot.has_completed
+        if COUNT in journal.entry.after.service_settings:
+            has_completed = has_completed and has_all_tasks(snapshot.service)
+        if has_completed or snapshot.deployment_id is None:
             return RolloutOutcome(no_change, verdict=Verdict.NO_CHANGE)
         journal.joined(snapshot.deployment_id, snapshot.service_deployment_arn)
         try:
@@ -88,6 +92,13 @@ class Waiter:
         if outcome.verdict == Verdict.SUCCEEDED:
             return RolloutOutcome(no_change, verdict=Verdict.NO_CHANGE)
         return outcome
+
+    def judge_settings(self, journal: Journal, service: Mapping[str, Any]) -> RolloutOutcome:
+        """Judges changed settings of a service by UpdateService's answer, if all tasks run."""
+        if journal.entry.deployment_id is not None and has_all_tasks(service):
+            with suppress(AwsFailure):  # The next poll may succeed.
+                return self.poll(journal, service)
+        return RolloutOutcome(is_final=False)
 
     def poll(
         self,
@@ -110,7 +121,8 @@ class Waiter:
         known = _known_of(entry, past)
         if known and not known.is_ended:
             return RolloutOutcome(is_final=False)
-        if known and not (entry.rollback_on_failure and known.is_left_failed):
+        has_target = known and known.is_left_failed and not known.only_changes_settings
+        if known and not (entry.rollback_on_failure and has_target):
             return RolloutOutcome(error=error_of(known), verdict=known.verdict or "")
         result: PollResult | None
         if known and known.verdict == Verdict.FAILED:
@@ -154,7 +166,7 @@ class Waiter:
         is_over = result.judgement.verdict == Verdict.TIMED_OUT
         if is_over:
             _warn(entry, result.judgement.reason)
-        return outcome_of(entry, deployment_id, tags_afterwards(entry), result, is_over=is_over)
+        return outcome_of(entry, deployment_id, afterwards(entry), result, is_over=is_over)
 
     def expired(self, entry: Entry, why: str) -> RolloutOutcome | None:
         """Returns the outcome of an unreadable update, if its last change is too old."""
@@ -173,7 +185,11 @@ class Waiter:
         """Returns the outcome of a judgement, after a rollback if that is due."""
         entry, judgement = journal.entry, result.judgement
         images: dict[str, Any] = {}
-        if judgement.verdict == Verdict.SUCCEEDED and reads_tasks:
+        if (
+            judgement.verdict == Verdict.SUCCEEDED
+            and reads_tasks
+            and not entry.only_changes_settings
+        ):
             running = self._running_digests(entry, result)
             judgement = _compared(journal, judgement, running)
             images = {
@@ -193,6 +209,9 @@ class Waiter:
                     "; its tags are the new ones, for the event did not ask to put them back "
                     "(rollback_on_failure)"
                 )
+            if verdict == Verdict.ROLLED_BACK and entry.settings:
+                names = ", ".join(entry.settings.changed)
+                reason += f"; {names} of the service stayed new (rollback_on_failure)"
             return failed(verdict, cause_with_events(reason, result), entry, deployment)
         journal.notes += [note for note in result.notes if note not in journal.notes]
         is_final = verdict != Verdict.TIMED_OUT
@@ -234,7 +253,7 @@ def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
     if wanted is None:
         return None  # No revision was registered, or it is not in the ledger.
     candidates = [primary_deployment(service)]
-    if entry.action == "update" and wanted != entry.before.task_definition_arn:
+    if entry.registers and entry.action == "update" and wanted != entry.before.task_definition_arn:
         # A deployment of this update's revision is its own, even if it is not PRIMARY.
         candidates += service.get("deployments", [])
     own = (
@@ -248,7 +267,7 @@ def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
 
 def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
     """Returns the latest earlier update of a joined deployment that is open or has failed."""
-    if entry.deploys:
+    if entry.deploys or entry.settings:
         return None
     number = entry.number or math.inf  # A dry run has the number 0.
     joined = (
@@ -267,7 +286,7 @@ def _warn(entry: Entry, reason: str) -> None:
 
 def _rollout(entry: Entry) -> Rollout:
     """Returns the rollout of the entry's deployment."""
-    essential = entry.after.essential
+    essential, named = entry.after.essential, entry.after.service_settings
     return Rollout(
         entry.cluster_arn,
         entry.service_arn,
@@ -279,4 +298,5 @@ def _rollout(entry: Entry) -> Rollout:
         previous_service_deployment_arn=entry.previous_service_deployment_arn,
         containers=Containers(essential, entry.after.images.keys() - set(essential)),
         may_be_rollback=not entry.deploys,
+        scale=None if entry.deploys or not named else Scale(named.get(COUNT)),
     )

@@ -69,7 +69,7 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
     arn = _revision_arn(ecs, plan, journal, earlier)
     try:
         _write_tags(ecs, plan, journal)
-        if not plan.deploys:
+        if not plan.updates_service:
             return Applied(arn, None, plan.snapshot.updated_on)
         service = _deploy(ecs, plan, arn, journal)
     except UnknownOutcomeError:
@@ -79,6 +79,11 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
             error.also(f"{revision_name(arn)} was registered and is not used")
         raise
     deployment = primary = primary_deployment(service)
+    if not plan.deploys:
+        current = service.get("currentServiceDeployment")
+        updated_on = plan.snapshot.updated_on
+        deployment_id = primary.get("id", plan.snapshot.deployment_id)
+        return Applied(arn, deployment_id, updated_on, current, service=service)
     if deployment.get("taskDefinition") != arn and plan.revision is not None:
         # Another deployment may have been made after this update's.
         own = (
@@ -144,7 +149,7 @@ def _write_tags(ecs: Ecs, plan: Plan, journal: Journal) -> None:
             is_written = True
             tag_writer.write(ecs, plan.snapshot.service_arn, plan.tags)
             journal.tagged()
-        if plan.deploys:
+        if plan.updates_service:
             journal.before_write()
     except LeaseHeldError as error:
         # The holder of the lease finds this update in the ledger and restores its tags.
@@ -281,6 +286,7 @@ def _update_service(ecs: Ecs, plan: Plan, arn: str, journal: Journal) -> Mapping
                 plan.snapshot.service_arn,
                 task_definition=named,
                 force_new_deployment=plan.force_new_deployment,
+                desired_count=plan.desired_count,
                 deployment_configuration=plan.deployment_configuration,
             )
         except AwsFailure as failure:
@@ -295,7 +301,7 @@ def _update_service(ecs: Ecs, plan: Plan, arn: str, journal: Journal) -> Mapping
 def _find_deployed(
     ecs: Ecs, plan: Plan, task_definition_arn: str | None, write: AwsFailure
 ) -> Mapping[str, Any] | None:
-    """Returns the service, if it has the deployment of the write that got no answer.
+    """Returns the service, if it has the deployment or settings of the write that got no answer.
 
     Also if another update made the latest deployment, which must not be replaced. Raises `write`
     if the write cannot have made it.
@@ -308,6 +314,8 @@ def _find_deployed(
     except AwsFailure as failure:
         raise _ReadFailed(write, failure) from failure
     service = service or {}
+    if not plan.deploys:
+        return service if plan.service_settings.is_in(service) else None
     primary = primary_deployment(service)
     # A deployment of this update's revision is its own. With another revision, only the PRIMARY
     # deployment can be the new one.

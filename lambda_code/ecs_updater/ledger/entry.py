@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import MESSAGE_LIMIT, LedgerError, attributes_of, one_line
 from ..model.field_types import build
+from ..model.service_settings import SettingsChange
 from ..model.verdict import Verdict
 from . import stored_answer
 
@@ -65,6 +66,8 @@ class Side:
     """Tags without the reserved ones."""
     essential: Sequence[str] = field(default_factory=list)
     """Names of the essential containers. The first is the container of `ecs_image_name`."""
+    service_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the service that the event names, by ECS's name."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ class Entry:
     """Tags of the service with that revision. None: the tags before the update."""
     replaces_tags: bool = False
     deploys: bool = True
-    """Whether the update makes a deployment. Otherwise it only changes tags."""
+    """Whether the update makes a deployment. Otherwise it only changes tags and settings."""
+    registers: bool = True
+    """Whether the revision of the update is new. Otherwise others may have deployed it as well."""
     digests: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Digests that a container's image may have, sorted. Empty: the images are not verified."""
     previous_deployment_id: str | None = None
@@ -146,6 +151,16 @@ class Entry:
             and not self.may_be_repeated
             and self.verdict not in (Verdict.SUCCEEDED, Verdict.NO_CHANGE, Verdict.NOT_STARTED)
         )
+
+    @property
+    def settings(self) -> SettingsChange:
+        """Settings of the service that the event names, before and after the update."""
+        return SettingsChange(self.before.service_settings, self.after.service_settings)
+
+    @property
+    def only_changes_settings(self) -> bool:
+        """Whether the update changes settings of the service without a deployment."""
+        return bool(self.settings) and not self.deploys
 
     @property
     def is_before_deployment(self) -> bool:

@@ -24,11 +24,19 @@ from .image import ImageReference
 from .request import (
     GUARDED_FIELDS,
     SETTING_FIELDS,
+    TASK_DEFINITION,
     AllowLists,
     RollbackRequest,
     UpdateRequest,
 )
-from .revision_settings import RevisionSettings, by_container
+from .revision_settings import (
+    CONTAINER_FIELDS,
+    CONTAINERS,
+    TASK_FIELDS,
+    RevisionSettings,
+    by_container,
+)
+from .service_settings import wanted_settings
 from .tags import REPLACE, wrong_character
 
 UPDATE, ROLLBACK = "update", "rollback"
@@ -160,6 +168,15 @@ _NAME = r"[A-Za-z0-9_-]{1,255}"
 CLUSTER = re.compile(rf"(?:(?P<account>{_ARN})cluster/)?(?P<cluster>{_NAME})")
 # Services created before 2018 have an ARN without the cluster.
 _SERVICE = re.compile(rf"(?:(?P<account>{_ARN})service/(?:(?P<cluster>{_NAME})/)?)?{_NAME}")
+_REVISION = re.compile(rf"(?:{_ARN}task-definition/)?{_NAME}:[1-9][0-9]{{0,9}}")
+_OF_NEW_REVISION = (
+    "ecs_image_name",
+    "ecs_container_images",
+    *CONTAINER_FIELDS,
+    CONTAINERS,
+    *TASK_FIELDS,
+)
+"""Fields that make a new revision."""
 
 
 def parse(event: Any, settings: Settings) -> UpdateRequest | RollbackRequest:
@@ -240,6 +257,8 @@ def request_of(event: Mapping[str, Any]) -> UpdateRequest | RollbackRequest:
         force_new_deployment=event.get("force_new_deployment", False),
         rollback_on_failure=event.get("rollback_on_failure", False),
         settings=RevisionSettings.of(event),
+        service_settings=wanted_settings(event),
+        task_definition=event.get(TASK_DEFINITION),
         guarded=[
             (".".join((*path, name)), name)
             for path, fields in by_container(event)
@@ -338,6 +357,13 @@ def violations_beside_schema(event: Mapping[str, Any]) -> Iterator[tuple[Sequenc
     if "" in event.get("ecs_container_images", {}):
         yield ("ecs_container_images",), "'' is not a valid container name"
     yield from revision_settings.violations(event)
+    if TASK_DEFINITION in event:
+        if not _REVISION.fullmatch(event[TASK_DEFINITION]):
+            sentence = f"{event[TASK_DEFINITION]!r} is neither family:revision nor its ARN"
+            yield (TASK_DEFINITION,), sentence
+        if others := [name for name in _OF_NEW_REVISION if name in event]:
+            sentence = f"an existing revision cannot be combined with {', '.join(others)}"
+            yield (TASK_DEFINITION,), sentence
     for key, value in event.get("ecs_tag", {}).items():
         for part, text in (("key", key), ("value", value)):
             if wrong := wrong_character(text):

@@ -1,7 +1,7 @@
 """Decides what an update writes, possibly nothing. Raises its errors before the first write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,14 @@ from . import task_definition as td
 from .request import UpdateRequest
 from .revision_settings import SettingChange, check_fargate_size, setting_changes, with_settings
 from .service import Snapshot
+from .service_settings import (
+    BREAKER,
+    COUNT,
+    UNCHANGED,
+    SettingsChange,
+    configuration_with,
+    settings_change,
+)
 from .tags import REPLACE, TagChanges, tag_changes
 from .task_definition import RegistrableFields
 
@@ -41,13 +49,17 @@ class Plan:
     settings: tuple[SettingChange, ...] = ()
     """Changed settings of the revision."""
     target: Mapping[str, Any] | None = None
-    """Target of a rollback. With `revision`, its content is registered again."""
-    deployment_configuration: Mapping[str, Any] | None = None
-    """Wire JSON that replaces the service's. None: it does not change."""
+    """Existing revision to deploy. With `revision`, its content is registered again."""
+    service_settings: SettingsChange = UNCHANGED
+    """Settings of the service that the event names."""
+    adds_breaker: bool = False
+    """Whether the service gets a circuit breaker by CIRCUIT_BREAKER."""
 
     after: Mapping[str, Any] = field(init=False)
     """Task definition that the service runs afterwards. It may have no ARN yet."""
     deploys: bool = field(init=False)
+    updates_service: bool = field(init=False)
+    """Whether UpdateService is called."""
     changes_tags: bool = field(init=False)
     writes: bool = field(init=False)
 
@@ -58,8 +70,23 @@ class Plan:
             "deploys": has_revision or self.force_new_deployment,
             "changes_tags": bool(self.tags),
         }
-        derived["writes"] = derived["deploys"] or derived["changes_tags"]
+        derived["updates_service"] = derived["deploys"] or bool(self.service_settings)
+        derived["writes"] = derived["updates_service"] or derived["changes_tags"]
         vars(self).update(derived)
+
+    @property
+    def desired_count(self) -> int | None:
+        """Returns the new desired count. None: it does not change."""
+        return self.service_settings.changed.get(COUNT)
+
+    @property
+    def deployment_configuration(self) -> Mapping[str, Any] | None:
+        """Returns the wire JSON that replaces the service's. None: it does not change."""
+        current, changed = self.snapshot.deployment_configuration, self.service_settings.changed
+        if self.adds_breaker:
+            breaker = {**(current.get(BREAKER) or {}), "enable": True, "rollback": True}
+            changed[BREAKER] = breaker
+        return configuration_with(current, changed)
 
 
 @dataclass(frozen=True)
@@ -69,7 +96,10 @@ class Applied:
     arn: str
     """Revision that the service runs or will run."""
     deployment_id: str | None
-    """Deployment of this update. None: it made none."""
+    """Deployment of this update, or the running one of an update that only changes settings.
+
+    None: it made none.
+    """
     updated_on: datetime | None
     service_deployment_arn: str | None = None
     """Its service deployment. None: ECS has none."""
@@ -77,6 +107,8 @@ class Applied:
     """Deployment of another caller between read and write, as in DescribeServices."""
     deployed_arn: str | None = None
     """Revision of the deployment. A forced one has that of the service."""
+    service: Mapping[str, Any] = field(default_factory=dict)
+    """Answer of UpdateService. Empty: it was not called."""
 
 
 _AS_SET = Settings()
@@ -87,14 +119,18 @@ def make_plan(
     request: UpdateRequest,
     fields: RegistrableFields,
     settings: Settings = _AS_SET,
+    target: td.Json | None = None,
 ) -> Plan:
     """Returns what to write for `request`.
 
     `fields`: the fields of RegisterTaskDefinition. `settings`: `unknown_fields` and
-    `circuit_breaker` count. Raises ContainerNotFoundError, AmbiguousContainerError,
-    InvalidEventError or ServiceTagsRefusedError.
+    `circuit_breaker` count. `target`: the requested revision, if it does not run. Raises
+    ContainerNotFoundError, AmbiguousContainerError, InvalidEventError, DesiredCountError or
+    ServiceTagsRefusedError.
     """
     running = snapshot.task_definition
+    if target is not None:
+        return _to_target(snapshot, request, settings, target)
     addressed = _addressed(running, request, settings)
     images = _image_changes(running, addressed, request)
     changed = td.with_images(running, {change.container: change.after for change in images})
@@ -105,6 +141,7 @@ def make_plan(
     unknown: tuple[str, ...] = ()
     if images or changed_settings:
         revision, unknown = registration(changed, snapshot.task_definition_tags, fields, settings)
+    service_settings = settings_change(request.service, snapshot.service, request.service_settings)
     deploys = revision is not None or request.force_new_deployment
     return Plan(
         snapshot=snapshot,
@@ -116,7 +153,25 @@ def make_plan(
         unknown_fields=unknown,
         drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=request.force_new_deployment,
-        deployment_configuration=_with_breaker(snapshot, settings) if deploys else None,
+        service_settings=service_settings,
+        adds_breaker=deploys and _adds_breaker(snapshot, settings, service_settings),
+    )
+
+
+def _to_target(
+    snapshot: Snapshot, request: UpdateRequest, settings: Settings, target: td.Json
+) -> Plan:
+    """Returns what to write so that the service runs an existing revision."""
+    wanted = tag_changes(snapshot.tags, request.tags, request.tag_mode).after
+    # The event is about no container, and the revision may not have the default one.
+    container = request.container if request.container in td.container_images(target) else None
+    plan = make_rollback_plan(snapshot, target, wanted, container, settings)
+    changes = settings_change(request.service, snapshot.service, request.service_settings)
+    return replace(
+        plan,
+        service_settings=changes,
+        adds_breaker=_adds_breaker(snapshot, settings, changes),
+        force_new_deployment=request.force_new_deployment,
     )
 
 
@@ -174,18 +229,17 @@ def make_rollback_plan(
         drops_unknown_fields=bool(unknown) and settings.unknown_fields == DROP,
         force_new_deployment=False,
         target=target,
-        deployment_configuration=_with_breaker(snapshot, settings),
+        adds_breaker=_adds_breaker(snapshot, settings),
     )
 
 
-def _with_breaker(snapshot: Snapshot, settings: Settings) -> Mapping[str, Any] | None:
-    """Returns the deployment configuration with the circuit breaker to add. None: none is added."""
-    configuration = snapshot.deployment_configuration
-    breaker = configuration.get("deploymentCircuitBreaker") or {}
-    if settings.circuit_breaker != ENABLE or breaker.get("enable"):
-        return None
-    added = {**breaker, "enable": True, "rollback": True}
-    return {**configuration, "deploymentCircuitBreaker": added}
+def _adds_breaker(
+    snapshot: Snapshot, settings: Settings, changes: SettingsChange = UNCHANGED
+) -> bool:
+    """Returns whether to add a circuit breaker. An event that names it decides itself."""
+    breaker = snapshot.deployment_configuration.get(BREAKER) or {}
+    is_missing = settings.circuit_breaker == ENABLE and not breaker.get("enable")
+    return is_missing and BREAKER not in changes.after
 
 
 def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:

@@ -18,12 +18,15 @@ from ..settings import Settings
 from .arn import name_of
 from .image import ImageReference, normalised_pattern
 from .revision_settings import CONTAINER_FIELDS, CONTAINERS, TASK_FIELDS, RevisionSettings
+from .service_settings import SERVICE_FIELDS
 from .tags import REPLACE
 
 IMAGES, SERVICES = "ALLOWED_IMAGES", "ALLOWED_SERVICES"
 FIELDS, SECRETS = "ALLOWED_FIELDS", "ALLOWED_SECRETS"
 
-GUARDED_FIELDS = (*CONTAINER_FIELDS, *TASK_FIELDS)
+TASK_DEFINITION = "ecs_task_definition"
+
+GUARDED_FIELDS = (*CONTAINER_FIELDS, *TASK_FIELDS, *SERVICE_FIELDS, TASK_DEFINITION)
 """Fields that ALLOWED_FIELDS must name. An event with one of them needs no image and no tags."""
 
 SETTING_FIELDS = frozenset({*GUARDED_FIELDS, CONTAINERS})
@@ -83,6 +86,10 @@ class UpdateRequest(Request):
     force_new_deployment: bool = False
     rollback_on_failure: bool = False
     settings: RevisionSettings = field(default_factory=RevisionSettings)
+    service_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the service by ECS's name, see `service_settings`."""
+    task_definition: str | None = None
+    """An existing revision, as `family:revision` or ARN, in place of new images and settings."""
     guarded: Sequence[tuple[str, str]] = ()
     """Path and name of each field that ALLOWED_FIELDS must have."""
 

@@ -56,6 +56,14 @@ class PollResult:
     service_deployment_arn: str | None = None
 
 
+@dataclass(frozen=True)
+class Scale:
+    """A change of the service's settings, judged by the tasks of its running deployment."""
+
+    desired_count: int | None = None
+    """The count that the update set. None: any count is right."""
+
+
 def judge(state: RolloutState, same_failures: int) -> Judgement | None:
     """Returns the verdict of a rollout state. None: the rollout, or ECS's rollback, goes on.
 
@@ -75,6 +83,29 @@ def judge(state: RolloutState, same_failures: int) -> Judgement | None:
     if judgement or state.has_failed or not is_starting:
         return judgement
     return _by_task_failures(state, same_failures)
+
+
+def judge_scale(state: RolloutState, same_failures: int, scale: Scale) -> Judgement | None:
+    """Returns the verdict of changed settings on the running deployment. None: tasks are missing.
+
+    `same_failures`: identical failures of tasks that were started since.
+    """
+    judgement, deployment = judge(state, same_failures), state.deployment
+    has_succeeded = judgement is not None and judgement.verdict == Verdict.SUCCEEDED
+    if deployment is None or state.is_replaced:
+        return _superseded(state.primary) if has_succeeded and state.primary else judgement
+    if scale.desired_count not in (None, state.desired):
+        return Judgement(
+            Verdict.SUPERSEDED,
+            f"the desired count was changed from {scale.desired_count} to {state.desired} since",
+        )
+    if judgement is None or judgement.verdict not in (Verdict.SUCCEEDED, Verdict.FAILED):
+        return judgement
+    if deployment.running == state.desired and not deployment.pending:
+        return _success(state)
+    _, times = most_frequent(state.task_failures)
+    has_failed = not has_succeeded or times >= same_failures
+    return Judgement(Verdict.FAILED, cause(state)) if has_failed else None
 
 
 def timed_out(state: RolloutState | None, seconds: float, failure: str | None = None) -> Judgement:

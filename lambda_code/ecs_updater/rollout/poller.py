@@ -14,7 +14,7 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..context import Clock
 from ..errors import LASTING, AwsFailure, Outcome
-from .judgement import Judgement, PollResult, age, judge, overdue, timed_out
+from .judgement import Judgement, PollResult, Scale, age, judge, judge_scale, overdue, timed_out
 from .rollout_state import RolloutState, ServiceDeployment, rollout_state_of
 from .task_failures import Containers, TaskFailure, task_failures_of
 
@@ -76,6 +76,8 @@ class Rollout:
     """The containers of its revision, if they are known."""
     may_be_rollback: bool = False
     """Whether ECS may have made it as the rollback of a failed deployment."""
+    scale: Scale | None = None
+    """The changed settings of the service. None: the update deployed."""
 
 
 class Poller:
@@ -133,7 +135,7 @@ class Poller:
                 if failure.outcome is Outcome.NOT_PERMITTED:
                     break
                 continue
-            if judgement := judge(state, self._same_failures):
+            if judgement := self._judge(state):
                 return self._result(judgement, state)
         return self._result(timed_out(state, self._clock.now() - self._begin, trouble), state)
 
@@ -146,8 +148,18 @@ class Poller:
         has changed for `most_seconds` has the verdict TIMED_OUT.
         """
         state = self._read_state(service, is_thorough=True)
-        judgement = judge(state, self._same_failures) or self._overdue(state, most_seconds)
+        judgement = self._judge(state) or self._overdue(state, most_seconds)
         return self._result(judgement, state) if judgement else None
+
+    def _judge(self, state: RolloutState) -> Judgement | None:
+        scale = self._rollout.scale
+        if scale is None:
+            return judge(state, self._same_failures)
+        # ECS may still return the service as it was before UpdateService.
+        is_recent = self._clock.epoch() - self._made_at < _STALE_SECONDS
+        if is_recent and scale.desired_count not in (None, state.desired):
+            return None
+        return judge_scale(state, self._same_failures, scale)
 
     def _overdue(self, state: RolloutState, most_seconds: float) -> Judgement | None:
         if state.deployment is None and state.rollback is None:
@@ -242,7 +254,10 @@ class Poller:
         """Returns whether to read the tasks, which costs one or two calls."""
         earlier = self._state
         self._is_silent = self._is_silent and (earlier is None or state.events == earlier.events)
-        is_in_progress = state.deployment is not None and not state.deployment.is_complete
+        is_in_progress = state.deployment is not None and (
+            not state.deployment.is_complete
+            or (self._rollout.scale is not None and state.deployment.running < state.desired)
+        )
         if self._is_silent and self._task_failures:
             return is_in_progress  # No event will report the next failure either.
         if self._task_polls >= _TASK_POLLS:
@@ -258,6 +273,10 @@ class Poller:
             self._notes[failure.operation] = str(failure)
             self._task_polls += _TASK_POLLS if failure.outcome in LASTING else 1
             return
+        if self._rollout.scale:
+            # The deployment may be old. Only the tasks that it started since count.
+            begun = datetime.fromtimestamp(self._begun_at, UTC)
+            stopped = [task for task in stopped if task.get("createdAt", begun) >= begun]
         task_failures = task_failures_of(
             stopped, self._rollout.deployment_id, self._deployment, self._rollout.containers
         )

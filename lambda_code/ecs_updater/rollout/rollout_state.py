@@ -141,6 +141,8 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     """The polled deployment. ECS does not list one that was replaced."""
     primary: Deployment | None
     others: tuple[Deployment, ...] = ()
+    desired: int = 0
+    """The service's desired count."""
     is_rolling: bool = True
     """Whether the strategy is the rolling update. Only then the deployments' states decide."""
     has_circuit_breaker: bool = False
@@ -292,6 +294,7 @@ def rollout_state_of(
         deployment=polled,
         primary=primary,
         others=tuple(others),
+        desired=service.get("desiredCount", primary.desired if primary else 0),
         is_rolling=(configuration.get("strategy") or _ROLLING) == _ROLLING,
         has_circuit_breaker=bool(breaker.get("enable")),
         rolls_back=bool(

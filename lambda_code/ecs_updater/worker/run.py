@@ -334,7 +334,7 @@ class Worker:
         """Waits for the tokens of a plan's calls. Raises RateError if they come too late."""
         calls = {
             REGISTER: int(plan.revision is not None),
-            UPDATE: int(plan.deploys),
+            UPDATE: int(plan.updates_service),
             TAG: bool(plan.tags.to_set) + bool(plan.tags.to_remove),
         }
         for name, count in calls.items():

@@ -125,6 +125,8 @@ class Operations:
         service.others |= others
         if "deploymentConfiguration" in body:
             service.configure(body["deploymentConfiguration"])
+        if "desiredCount" in body:
+            scheduler.set_desired(body["desiredCount"])
         if task_definition is not running or body.get("forceNewDeployment") or triggered:
             scheduler.deploy(self._world.new_revision(service, task_definition))
         return {"service": self._service(service, with_tags=False)}
