@@ -26,6 +26,11 @@ PERMISSIONS_BOUNDARY :=
 # Allowed images and services (as cluster/service): shell patterns separated by commas. Empty allows everything
 ALLOWED_IMAGES       :=
 ALLOWED_SERVICES     :=
+# Allowed fields beside image and tags, or *, and allowed ARNs in ecs_secrets, separated by commas. Empty allows none
+ALLOWED_FIELDS       :=
+ALLOWED_SECRETS      :=
+# Log group of the tasks, or a pattern such as /ecs/*: the result of a failed run_before has its last lines
+TASK_LOG_GROUP       :=
 # Your services: ARNs or patterns of their task and execution roles, separated by commas. Empty: the role of the demo's cluster
 PASSABLE_ROLE_ARNS   :=
 # Deletion protection of the ledger's table: off for pipelines, which remove it, and on the emulator
@@ -94,7 +99,7 @@ MAKEFLAGS += --no-print-directory
 
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
-export ALLOWED_IMAGES ALLOWED_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
+export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES VERBOSE ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT RECONCILE_SECONDS LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES IMAGE_NAME BASE_IMAGE

@@ -43,6 +43,9 @@ module "ecs_updater" {
   passable_role_arns     = [module.ecs_cluster.task_execution_role_arn]
   allowed_images         = var.allowed_images
   allowed_services       = var.allowed_services
+  allowed_fields         = var.allowed_fields
+  allowed_secrets        = var.allowed_secrets
+  task_log_group_name    = var.task_log_group_name
   permissions_boundary   = var.permissions_boundary
   deletion_protection    = var.deletion_protection
 

@@ -111,6 +111,24 @@ variable "allowed_services" {
   default     = null
 }
 
+variable "allowed_fields" {
+  description = "Fields beside image and tags that events may have; * means every one. If empty, none is allowed."
+  type        = list(string)
+  default     = null
+}
+
+variable "allowed_secrets" {
+  description = "Patterns of ARNs that ecs_secrets may name. If empty, none is allowed."
+  type        = list(string)
+  default     = null
+}
+
+variable "task_log_group_name" {
+  description = "Log group of the tasks, or a pattern such as /ecs/*, from which the last lines of a failed one-off task are read."
+  type        = string
+  default     = null
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of the permissions boundary for every role."
   type        = string

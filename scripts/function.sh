@@ -6,8 +6,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/bundle.sh"
 
 settings CLUSTER_NAME TASK_DEFINITION_NAME LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY DELETION_PROTECTION
 
-# Allowed images and services of the function, the API and the queue.
-allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES:-}")
+# What events of the function, the API and the queue may name.
+allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES:-}" "AllowedFields=${ALLOWED_FIELDS:-}"
+  "AllowedSecrets=${ALLOWED_SECRETS:-}")
+
+# allows FIELD: prints whether ALLOWED_FIELDS has it, so that the functions get the permissions it needs.
+allows() { case ",${ALLOWED_FIELDS:-}," in *",$1,"* | *',*,'*) echo true ;; *) echo false ;; esac; }
+tasks=("RunTasks=$(allows run_before)" "TaskLogGroupName=${TASK_LOG_GROUP:-}")
 
 # need_passable_roles: sets `passable_roles`: PASSABLE_ROLE_ARNS, or the execution role of the demo's cluster.
 need_passable_roles() {
@@ -94,7 +99,7 @@ package_template() {
 # deploy_ledger: deploys the ledger's stack from the same bundle, and adds its outputs to `output`.
 deploy_ledger() {
   local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
-    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles"
+    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles" "${tasks[@]}"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
   say "uploading the bundle"
   package_template 02-ledger
@@ -130,7 +135,8 @@ function_parameters() {
     "ClusterName=$CLUSTER_NAME" "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
     "LedgerClusterName=${output[LedgerClusterName]}"
-    "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}")
+    "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}"
+    "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)")
 }
 
 # set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.

@@ -21,13 +21,16 @@ terraform_settings() {
     [function_name]=$LAMBDA_FUNCTION_NAME [lambda_package]=${package:-} [runtime]=$LAMBDA_RUNTIME [architecture]=$LAMBDA_ARCH
     [permissions_boundary]=${PERMISSIONS_BOUNDARY:-} [endpoint_url]=${AWS_ENDPOINT_URL:-}
     [schemas_directory]=$PROJECT_DIR/lambda_code/ecs_updater/schemas [api_auth]=$API_AUTH [account_log_role]=${log_role:-}
+    [task_log_group_name]=${TASK_LOG_GROUP:-}
   )
   for name in "${!variable[@]}"; do
     [ -n "${variable[$name]}" ] || continue # The variable's default.
     printf '%s"%s": %s' "$separator" "$name" "$(json "${variable[$name]}")"
     separator=', '
   done
-  printf ', "allowed_images": %s, "allowed_services": %s' "$(json_list "${ALLOWED_IMAGES:-}")" "$(json_list "${ALLOWED_SERVICES:-}")"
+  for name in ALLOWED_{IMAGES,SERVICES,FIELDS,SECRETS}; do
+    printf ', "%s": %s' "${name,,}" "$(json_list "${!name:-}")"
+  done
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
 }
 

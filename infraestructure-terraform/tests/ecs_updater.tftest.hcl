@@ -49,3 +49,45 @@ run "an_empty_object_creates_each_with_its_defaults" {
     error_message = "A setting does not reach the functions."
   }
 }
+
+run "the_functions_get_the_permissions_of_the_allowed_fields" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater"
+  }
+  variables {
+    allowed_fields = ["run_before", "ecs_cpu"]
+  }
+
+  assert {
+    condition     = [local.run_tasks, local.read_scalable_targets] == [true, false]
+    error_message = "A permission is missing, or no allowed field needs it."
+  }
+}
+
+run "without_allowed_fields_there_are_no_permissions_for_them" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater"
+  }
+
+  assert {
+    condition     = [local.run_tasks, local.read_scalable_targets] == [false, false]
+    error_message = "The functions have permissions that no allowed field needs."
+  }
+}
+
+run "all_fields_need_all_permissions" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater"
+  }
+  variables {
+    allowed_fields = ["*"]
+  }
+
+  assert {
+    condition     = [local.run_tasks, local.read_scalable_targets] == [true, true]
+    error_message = "A permission is missing."
+  }
+}

@@ -78,6 +78,38 @@ run "tasks_are_listed_in_one_cluster" {
   }
 }
 
+run "one_off_tasks_run_and_stop_in_one_cluster" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    task_definition_family = "web"
+    run_tasks              = true
+    task_log_group_name    = "/ecs/*"
+    read_scalable_targets  = true
+  }
+
+  assert {
+    condition = {
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Action => one.Resource
+      if try(contains(["RunTasks", "StopTasks", "ReadTaskLogs", "ReadScalableTargets"], one.Sid), false)
+      } == {
+      "ecs:RunTask"                                     = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      "ecs:StopTask"                                    = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
+      "logs:GetLogEvents"                               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/ecs/*:log-stream:*"
+      "application-autoscaling:DescribeScalableTargets" = "*"
+    }
+    error_message = "A statement is missing, or allows another resource."
+  }
+  assert {
+    condition = distinct([
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Condition.ArnLike["ecs:cluster"] if contains(["RunTasks", "StopTasks"], one.Sid)
+    ]) == tolist(["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:cluster/team-one"])
+    error_message = "Tasks can run or be stopped in another cluster."
+  }
+}
+
 run "a_ledger_is_one_table_and_no_other" {
   command = plan
   module {
@@ -266,6 +298,9 @@ run "values_below_the_bounds_are_refused" {
     private_registries              = [""]
     allowed_images                  = ["two words"]
     allowed_services                = ["web;"]
+    allowed_fields                  = ["ecs_image_name"]
+    allowed_secrets                 = ["secret"]
+    task_log_group_name             = "a group"
     alarm_topic_arn                 = "alarms"
     ledger_cluster_name             = "team/one"
     ledger_table_name               = "ab"
@@ -279,7 +314,7 @@ run "values_below_the_bounds_are_refused" {
     var.reserved_concurrency, var.cluster_name, var.task_definition_family, var.passable_role_arns,
     var.permissions_boundary, var.event_cluster_name, var.event_service_name, var.event_container_name, var.event_image,
     var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.verify_image,
-    var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.allowed_fields, var.allowed_secrets, var.task_log_group_name, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_level, var.log_retention_days,
   ]
 }
@@ -304,6 +339,8 @@ run "values_above_the_bounds_are_refused" {
     private_registries     = ["registry.internal", "https://registry.internal"]
     allowed_images         = ["two words"]
     allowed_services       = ["web;"]
+    allowed_fields         = ["*", "ecs_cpu*"]
+    allowed_secrets        = ["*", "arn:aws:ssm:eu-west-1:111122223333:parameter/a b"]
     alarm_topic_arn        = "alarms"
     ledger_cluster_name    = "team/one"
     ledger_table_name      = "a/b/c"
@@ -314,7 +351,7 @@ run "values_above_the_bounds_are_refused" {
   expect_failures = [
     var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
     var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures, var.open_update_max_hours,
-    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.allowed_fields, var.allowed_secrets, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days,
   ]
 }

@@ -63,6 +63,8 @@ run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
   variables {
     task_definition_family = "web"
     passable_role_arns     = ["arn:aws:iam::111122223333:role/one"]
+    run_tasks              = true
+    task_log_group_name    = "/ecs/web"
   }
 
   assert {
@@ -77,6 +79,8 @@ run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
       ReadTaskDefinitions     = "*"
       RegisterTaskDefinitions = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
       TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
+      StopTasks               = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
+      ReadTaskLogs            = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/ecs/web:log-stream:*"
       PassTaskRoles           = ["arn:aws:iam::111122223333:role/one"]
       UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/ecs-updater-ledger"
       WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-completer:*"
@@ -84,10 +88,10 @@ run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
     error_message = "A statement allows another resource."
   }
   assert {
-    condition = [
-      for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Condition if one.Sid == "ListTasks"
-    ] == [{ ArnLike = { "ecs:cluster" = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:cluster/team-one" } }]
-    error_message = "Tasks of another cluster can be listed."
+    condition = distinct([
+      for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Condition.ArnLike["ecs:cluster"] if contains(["ListTasks", "StopTasks"], one.Sid)
+    ]) == tolist(["arn:aws-iso-b:ecs:us-isob-east-1:111122223333:cluster/team-one"])
+    error_message = "Tasks of another cluster can be listed or stopped."
   }
   assert {
     condition = { for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Sid => one.Condition.StringEquals if try(one.Condition.StringEquals, null) != null } == {
@@ -264,6 +268,7 @@ run "values_below_the_bounds_are_refused" {
     cluster_name           = ""
     task_definition_family = ""
     passable_role_arns     = [""]
+    task_log_group_name    = "a group"
     permissions_boundary   = "boundary"
     ledger_retention_days  = 0
     poll_minutes           = 0
@@ -275,7 +280,7 @@ run "values_below_the_bounds_are_refused" {
   }
   expect_failures = [
     var.lambda_package, var.function_name, var.runtime, var.architecture, var.cluster_name,
-    var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
+    var.task_definition_family, var.passable_role_arns, var.task_log_group_name, var.permissions_boundary,
     var.ledger_retention_days, var.poll_minutes, var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_level,
     var.log_retention_days,
   ]

@@ -148,6 +148,8 @@ SETTINGS: list[tuple[str, Any, str, Any]] = [
     ("LedgerRetentionDays", 7, "ledger_retention_days", 7),
     ("AllowedImages", "docker.io/*,*:1.3[67]", "allowed_images", "docker.io/*,*:1.3[67]"),
     ("AllowedServices", "shop/*,a/b", "allowed_services", "shop/*,a/b"),
+    ("AllowedFields", "ecs_cpu,run_before", "allowed_fields", "ecs_cpu,run_before"),
+    ("AllowedSecrets", "arn:*:web,*/shop", "allowed_secrets", "arn:*:web,*/shop"),
     ("OpenUpdateMaxHours", 48, "open_update_max_hours", 48),
 ]
 """A parameter with a value, and the setting with its value, for every setting but the table."""

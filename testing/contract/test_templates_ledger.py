@@ -22,6 +22,7 @@ REVISION = ARN % ("ecs", "task-definition/web:7")
 DEPLOYED = ARN % ("ecs", "service-revision/ECSCluster/web/0123456789")
 DEPLOYMENT = ARN % ("ecs", "service-deployment/ECSCluster/web/a0b1c2")
 TASK = ARN % ("ecs", "task/ECSCluster/0123456789abcdef")
+TASK_LOG = ARN % ("logs", "log-group:/ecs/web-api:log-stream:web/app/0123456789abcdef")
 LISTED = {"ecs:cluster": ARN % ("ecs", "cluster/ECSCluster")}
 ITEMS = ARN % ("dynamodb", f"table/{TABLE}")
 ROLE = "arn:aws:iam::000000000000:role/task"
@@ -58,7 +59,8 @@ def statements(deployed: Stack) -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for statement in deployed.statements}
 
 
-BOTH = {"TaskDefinitionFamily": "web", "PassableRoleArns": ROLE}
+TASKS = {"RunTasks": "true", "TaskLogGroupName": "/ecs/web-*"}
+BOTH = {"TaskDefinitionFamily": "web", "PassableRoleArns": ROLE, **TASKS}
 FUNCTION = statements(Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}))
 RECONCILER = statements(Stack(LEDGER, BOTH))
 
@@ -131,6 +133,8 @@ both = pytest.mark.parametrize("role", [FUNCTION, RECONCILER], ids=["function", 
         ),
         ("ecs:DescribeTasks", TASK, {}),
         ("ecs:ListTasks", "*", LISTED),
+        ("ecs:StopTask", TASK, LISTED),
+        ("logs:GetLogEvents", TASK_LOG, {}),
         # A rollback to an INACTIVE revision registers its content again.
         ("ecs:DescribeTaskDefinition", "*", {}),
         ("ecs:RegisterTaskDefinition", REVISION, {}),
@@ -165,6 +169,8 @@ def test_both_may(role, action, resource, context):
         ),
         ("ecs:DescribeTasks", TASK.replace("ECSCluster", "Other"), {}),
         ("ecs:StopTask", TASK, {}),
+        ("ecs:StopTask", TASK.replace("ECSCluster", "Other"), LISTED),
+        ("logs:GetLogEvents", TASK_LOG.replace("web-api", "other"), {}),
         ("ecs:RegisterTaskDefinition", ARN % ("ecs", "task-definition/other:7"), {}),
         ("ecs:ListTasks", "*", {}),
         ("ecs:ListTasks", "*", {"ecs:cluster": LISTED["ecs:cluster"] + "-two"}),
@@ -180,6 +186,14 @@ def test_both_may(role, action, resource, context):
 )
 def test_neither_may(role, action, resource, context):
     assert not allows(role.values(), action, resource, context)
+
+
+@pytest.mark.parametrize("template", [LAMBDA, LEDGER], ids=["function", "reconciler"])
+def test_without_the_parameters_neither_runs_or_stops_tasks_or_reads_their_logs(template):
+    given = statements(Stack(template, BOTH)).keys()
+    left = statements(Stack(template, {**BOTH, **dict.fromkeys(TASKS, "")})).keys()
+    added = {"RunTasks"} if template is LAMBDA else set()
+    assert given - left == {"StopTasks", "ReadTaskLogs"} | added
 
 
 def test_the_reconciler_may_what_the_function_may_and_write_its_logs_and_read_many_entries():

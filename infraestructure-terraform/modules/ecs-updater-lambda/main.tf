@@ -19,6 +19,8 @@ locals {
     {
       ALLOWED_IMAGES         = join(",", var.allowed_images)
       ALLOWED_SERVICES       = join(",", var.allowed_services)
+      ALLOWED_FIELDS         = join(",", var.allowed_fields)
+      ALLOWED_SECRETS        = join(",", var.allowed_secrets)
       CLUSTER_PATTERN        = var.cluster_name
       LEDGER_CLUSTER_PATTERN = var.ledger_cluster_name
       TASK_DEF               = var.expected_task_definition_family
@@ -170,6 +172,34 @@ resource "aws_iam_role_policy" "this" {
           Resource  = local.task_definitions
           Condition = { StringEquals = { "ecs:CreateAction" = "RegisterTaskDefinition" } }
         },
+      ],
+      !var.run_tasks ? [] : [
+        {
+          Sid       = "RunTasks"
+          Effect    = "Allow"
+          Action    = "ecs:RunTask"
+          Resource  = local.task_definitions
+          Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
+        },
+        {
+          Sid       = "StopTasks"
+          Effect    = "Allow"
+          Action    = "ecs:StopTask"
+          Resource  = "${local.arn_of_ecs}:task/${var.cluster_name}/*"
+          Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
+        },
+      ],
+      var.task_log_group_name == "" ? [] : [
+        {
+          Sid      = "ReadTaskLogs"
+          Effect   = "Allow"
+          Action   = "logs:GetLogEvents"
+          Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${var.task_log_group_name}:log-stream:*"
+        },
+      ],
+      # The action has no resource type.
+      !var.read_scalable_targets ? [] : [
+        { Sid = "ReadScalableTargets", Effect = "Allow", Action = "application-autoscaling:DescribeScalableTargets", Resource = "*" },
       ],
       length(var.passable_role_arns) == 0 ? [] : [
         {

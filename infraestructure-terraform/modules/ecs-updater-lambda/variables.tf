@@ -140,6 +140,66 @@ variable "allowed_services" {
   }
 }
 
+variable "allowed_fields" {
+  description = "Optional fields beside image and tags that events may have, such as ecs_environment; * means every one. If empty, none is allowed."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for field in var.allowed_fields : can(regex("^(ecs_environment|ecs_secrets|ecs_command|ecs_cpu|ecs_memory|ecs_task_cpu|ecs_task_memory|ecs_desired_count|ecs_deployment|ecs_task_definition|run_before|\\*)$", field))])
+    error_message = "allowed_fields must be such fields: ecs_environment, ecs_secrets, ecs_command, ecs_cpu, ecs_memory, ecs_task_cpu, ecs_task_memory, ecs_desired_count, ecs_deployment, ecs_task_definition, run_before, or *."
+  }
+}
+
+variable "allowed_secrets" {
+  description = "Optional patterns of ARNs that ecs_secrets may name, such as *:parameter/shop/*. If empty, none is allowed."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for pattern in var.allowed_secrets : can(regex("^(arn:|\\*)[a-zA-Z0-9._/:@+=*?!\\[\\]-]*$", pattern))])
+    error_message = "allowed_secrets must be patterns of ARNs: letters, digits and . _ - / : @ + =, with * ? [ ] as in a shell."
+  }
+}
+
+variable "run_tasks" {
+  description = "Permissions for events with run_before, which run a one-off task before the update: true or false."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.run_tasks)
+    error_message = "run_tasks must be true or false."
+  }
+}
+
+variable "task_log_group_name" {
+  description = "Optional log group of the tasks, or a pattern such as /ecs/*, from which the last lines of a failed one-off task are read."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_/.#*-]{0,512}$", var.task_log_group_name))
+    error_message = "task_log_group_name must be empty, the name of a log group, or a pattern with *."
+  }
+}
+
+variable "read_scalable_targets" {
+  description = "Permission to compare ecs_desired_count with the bounds of Application Auto Scaling: true or false."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.read_scalable_targets)
+    error_message = "read_scalable_targets must be true or false."
+  }
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string

@@ -215,6 +215,21 @@ resource "aws_iam_role_policy" "completer" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.completer.name}:*"
       },
+      ], !var.run_tasks ? [] : [
+      {
+        Sid       = "StopTasks"
+        Effect    = "Allow"
+        Action    = "ecs:StopTask"
+        Resource  = "${local.arn_of_ecs}:task/${var.cluster_name}/*"
+        Condition = { ArnLike = { "ecs:cluster" = "${local.arn_of_ecs}:cluster/${var.cluster_name}" } }
+      },
+      ], var.task_log_group_name == "" ? [] : [
+      {
+        Sid      = "ReadTaskLogs"
+        Effect   = "Allow"
+        Action   = "logs:GetLogEvents"
+        Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${var.task_log_group_name}:log-stream:*"
+      },
       ], length(var.passable_role_arns) == 0 ? [] : [
       {
         Sid       = "PassTaskRoles"

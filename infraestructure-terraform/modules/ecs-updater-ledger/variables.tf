@@ -80,6 +80,30 @@ variable "passable_role_arns" {
   }
 }
 
+variable "run_tasks" {
+  description = "Permissions for events with run_before, which run a one-off task before the update: true or false."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.run_tasks)
+    error_message = "run_tasks must be true or false."
+  }
+}
+
+variable "task_log_group_name" {
+  description = "Optional log group of the tasks, or a pattern such as /ecs/*, from which the last lines of a failed one-off task are read."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_/.#*-]{0,512}$", var.task_log_group_name))
+    error_message = "task_log_group_name must be empty, the name of a log group, or a pattern with *."
+  }
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string

@@ -4,6 +4,10 @@
 locals {
   project        = "${path.module}/../../.."
   lambda_package = coalesce(var.lambda_package, "${local.project}/build/ecs-updater-package.zip")
+
+  # The permissions that the allowed fields need.
+  run_tasks             = length(setintersection(var.allowed_fields, ["run_before", "*"])) > 0
+  read_scalable_targets = length(setintersection(var.allowed_fields, ["ecs_desired_count", "*"])) > 0
 }
 
 module "ledger" {
@@ -17,6 +21,8 @@ module "ledger" {
   cluster_name           = var.cluster_name
   task_definition_family = var.task_definition_family
   passable_role_arns     = var.passable_role_arns
+  run_tasks              = local.run_tasks
+  task_log_group_name    = var.task_log_group_name
   permissions_boundary   = var.permissions_boundary
 
   deletion_protection   = var.deletion_protection
@@ -46,6 +52,11 @@ module "lambda" {
   passable_role_arns     = var.passable_role_arns
   allowed_images         = var.allowed_images
   allowed_services       = var.allowed_services
+  allowed_fields         = var.allowed_fields
+  allowed_secrets        = var.allowed_secrets
+  run_tasks              = local.run_tasks
+  task_log_group_name    = var.task_log_group_name
+  read_scalable_targets  = local.read_scalable_targets
   permissions_boundary   = var.permissions_boundary
 
   event_cluster_name              = var.settings.event_cluster_name

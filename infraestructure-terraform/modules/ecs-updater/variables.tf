@@ -28,6 +28,25 @@ variable "allowed_services" {
   default     = null
 }
 
+variable "allowed_fields" {
+  description = "Fields beside image and tags that events may have, such as ecs_environment; * means every one. If empty, none is allowed. The functions get the permissions that run_before and ecs_desired_count need."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "allowed_secrets" {
+  description = "Patterns of ARNs that ecs_secrets may name, such as *:parameter/shop/*. If empty, none is allowed."
+  type        = list(string)
+  default     = null
+}
+
+variable "task_log_group_name" {
+  description = "Log group of the tasks, or a pattern such as /ecs/*, from which the last lines of a failed one-off task are read."
+  type        = string
+  default     = null
+}
+
 variable "api" {
   description = "Settings of the HTTP API, {} for the defaults: the inputs of the module ecs-updater-api. Without it there is no API."
   type = object({
