@@ -115,7 +115,7 @@ def _key(item: Item, names: tuple[str, ...]) -> Item:
 
 
 _READ = (
-    *(*SHOWN, "may_be_repeated", "fingerprint"),
+    *(*SHOWN, "may_be_repeated", "fingerprint", "task"),
     *("error_type", "error_message", "error_attributes"),
 )
 
@@ -133,8 +133,8 @@ class Progress:
     def of(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Returns the stored entries by `request_id`. Raises LedgerError.
 
-        An entry has the attributes `SHOWN`, `may_be_repeated`, `fingerprint` and those of its
-        error. The fingerprint can be another event's with the same `request_id`.
+        An entry has the attributes `SHOWN`, `may_be_repeated`, `fingerprint`, `task` and those of
+        its error. The fingerprint can be another event's with the same `request_id`.
         """
         wanted = [id_ for id_ in dict.fromkeys(request_ids) if id_ not in self._ended]
         found = dict(self._ended)

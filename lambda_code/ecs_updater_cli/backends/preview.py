@@ -33,6 +33,11 @@ _PARALLEL = 10
 # Share of ECS's rates for the reads before a batch. The rest is for updates at the same time.
 _SHARE = 0.8
 
+# Beginnings of the names of changes that make no deployment.
+_WITHOUT_DEPLOYMENT = {
+    *("tag", "desiredCount", "deploymentConfiguration", "deploymentCircuitBreaker"),
+}
+
 
 @dataclass(frozen=True)
 class ServicePlan:
@@ -73,8 +78,10 @@ def dry_run(
             kind, cause = type(error).__name__, plain_cause(str(error))
             status = Status(State.FAILED, cause, error_type=kind, hint=error.hint)
             return ServicePlan(Row(member, status))
-        deploys, notes = body["deployment"]["verdict"] is None, body["deployment"].get("notes", [])
-        return ServicePlan(Row(member), body["changes"], deploys, notes)
+        deployment, changes = body["deployment"], body["changes"]
+        kinds = {change["what"].partition(".")[0] for change in changes}
+        deploys = deployment["verdict"] is None and not kinds <= _WITHOUT_DEPLOYMENT
+        return ServicePlan(Row(member), changes, deploys, deployment.get("notes", []))
 
     def plan_chunk(chunk: Sequence[Member]) -> list[ServicePlan]:
         names = [

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ecs_updater.model.arn import revision_name
+from ecs_updater.model.arn import name_of, revision_name
 from ecs_updater.model.verdict import Verdict
 
 
@@ -111,6 +111,8 @@ class Status:
     arn_before: str | None = None
     arn_after: str | None = None
     """The revisions before and after the update. None: not known, or not registered yet."""
+    has_run_task: bool = False
+    """Whether the task of `run_before` has succeeded."""
     error_type: str | None = None
     hint: str | None = None
 
@@ -137,6 +139,9 @@ def status_of(item: Mapping[str, Any]) -> Status:
         revision = (rollback if is_rollback else item["after"]).get("task_definition_arn")
         target = f"{'back ' if is_rollback else ''}to {revision_name(revision)}" if revision else ""
         cause = ", ".join(filter(None, (target, cause)))
+    task = item.get("task") or {}
+    if state is State.RUNNING_TASK and task.get("task_arn"):
+        cause = f"task {name_of(task['task_arn'])}"
     # The event of a rollback names no image.
     if (
         item.get("action") == "rollback"
@@ -154,6 +159,7 @@ def status_of(item: Mapping[str, Any]) -> Status:
         deployment_id=rollback.get("deployment_id") or item.get("deployment_id"),
         arn_before=item["before"].get("task_definition_arn"),
         arn_after=item["after"].get("task_definition_arn"),
+        has_run_task=bool(task.get("has_succeeded")),
         error_type=item.get("error_type"),
         hint=json.loads(item.get("error_attributes") or "{}").get("hint"),
     )

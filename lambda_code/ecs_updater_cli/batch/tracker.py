@@ -62,12 +62,6 @@ class Row:
         """State of the update."""
         return self.status.state
 
-    @property
-    def has_run_task(self) -> bool:
-        """Whether the task of `run_before` has succeeded, as the deployment after it shows."""
-        is_deployed = self.status.deployment_id is not None
-        return is_deployed or self.state.is_rolling_out or self.state.is_good
-
     def progress(self, now: float, *, with_counts: bool = False) -> str:
         """Returns what a rollout waits for, and the cause."""
         cause, counts = self.status.cause, self.counts

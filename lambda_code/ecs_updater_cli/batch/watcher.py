@@ -171,7 +171,8 @@ class Watcher:
         ready, held = [], []
         for member in self._held:
             first = rows[member.after_task_of or 0]
-            if first.has_run_task:
+            # Without a deployment no task runs.
+            if first.status.has_run_task or first.state.is_good:
                 ready.append(member)
             elif first.state.is_over:
                 cause = f"{first.name}, whose run_before comes first, did not succeed"

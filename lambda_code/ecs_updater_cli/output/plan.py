@@ -62,8 +62,7 @@ def _kind(plan: ServicePlan) -> str:
         return "refused"
     if plan.deploys or not plan.changes:
         return "deploy" if plan.deploys else "unchanged"
-    has_tags_only = all(change["what"].startswith("tag.") for change in plan.changes)
-    return "tags" if has_tags_only else "service"
+    return "tags" if {change["what"][:4] for change in plan.changes} == {"tag."} else "service"
 
 
 def _lines(plan: ServicePlan) -> list[Text]:

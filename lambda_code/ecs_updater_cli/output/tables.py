@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Column, Table
 from rich.text import Text
 
+from ecs_updater.model.arn import revision_name
+
 from ..batch.state import State, plain_cause, status_of
 from .terminal import STYLES, duration, safe
 
@@ -73,18 +75,22 @@ def _add(table: Table, *cells: str | Text) -> None:
 
 
 def _change(item: Mapping[str, Any]) -> str:
-    """Returns what an update changed: the images, or the tags."""
-    before, after = item["before"].get("images", {}), item["after"].get("images", {})
-    changed = [
-        (before.get(name, ""), image)
-        for name, image in sorted(after.items())
-        if before.get(name) != image
-    ]
+    """Returns what an update changed: images or the revision, settings of the service, or tags."""
+    before, after = item["before"], item["after"]
+    old, new = before.get("images", {}), after.get("images", {})
+    images = {name: image for name, image in sorted(new.items()) if old.get(name) != image}
     if item["action"] == "rollback":
-        images = ", ".join(dict.fromkeys(image for _, image in changed))
-        return f"rollback to {images or 'the same image'}"
-    if changed:
-        return ", ".join(f"{old} → {new}" if old else new for old, new in changed)
-    if item["before"].get("tags", {}) != item["after"].get("tags", {}):
+        return f"rollback to {', '.join(dict.fromkeys(images.values())) or 'the same image'}"
+    changes = [(old.get(name), image) for name, image in images.items()]
+    revisions = [revision_name(side.get("task_definition_arn") or "") for side in (before, after)]
+    if not changes and all(revisions) and revisions[0] != revisions[1]:
+        changes = [(revisions[0], revisions[1])]
+    parts = [f"{first} → {second}" if first else second for first, second in changes]
+    earlier = before.get("service_settings", {})
+    for name, value in after.get("service_settings", {}).items():
+        if earlier.get(name) != value:
+            has_values = not isinstance(value, Mapping)
+            parts.append(f"{name} {earlier.get(name)} → {value}" if has_values else name)
+    if not parts and before.get("tags", {}) != after.get("tags", {}):
         return "tags"
-    return ", ".join(sorted(after.values()))
+    return ", ".join(parts or sorted(new.values()))

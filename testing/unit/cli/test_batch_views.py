@@ -70,7 +70,12 @@ def ended(verdict, cause="", **fields):
         ({"state": "BEGUN"}, "begun", ""),
         ({"state": "REGISTERED"}, "begun", ""),
         ({"state": "TAGGED"}, "begun", ""),
-        ({"state": "RUNNING_TASK"}, "running task", ""),
+        ({"state": "RUNNING_TASK", "task": {}}, "running task", ""),
+        (
+            {"state": "RUNNING_TASK", "task": {"task_arn": "arn:task/shop/1f", "container": "app"}},
+            "running task",
+            "task 1f",
+        ),
         ({}, "deploying", "to web:7"),
         (RESTORED, "deploying", "to web:7 (web:1, log:2)"),
         ({**RESTORED, "state": "ROLLING_BACK"}, "rolling back", ""),
@@ -150,7 +155,8 @@ def test_waves_are_started(groups, steps, is_resumed, started, states):
     assert "".join(row.state[0] for row in watched.tracker.rows) == states
 
 
-RUNNING, DEPLOYING = Status(State.RUNNING_TASK), Status(State.DEPLOYING, deployment_id="1")
+RUNNING = Status(State.RUNNING_TASK)
+DEPLOYING = Status(State.DEPLOYING, has_run_task=True)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +164,13 @@ RUNNING, DEPLOYING = Status(State.RUNNING_TASK), Status(State.DEPLOYING, deploym
     [
         ([{2: RUNNING}, {2: DEPLOYING}, {1: GOOD, 3: GOOD}, {2: GOOD}], [[2], [1, 3]], "sss"),
         ([{2: RUNNING}, {2: BAD}], [[2]], "nfn"),
-        ([{2: replace(BAD, deployment_id="1")}, {1: GOOD, 3: GOOD}], [[2], [1, 3]], "sfs"),
+        ([{2: replace(BAD, has_run_task=True)}, {1: GOOD, 3: GOOD}], [[2], [1, 3]], "sfs"),
         ([{2: UNCHANGED}, {1: GOOD, 3: GOOD}], [[2], [1, 3]], "sus"),
     ],
-    ids=["its deployment", "no deployment", "a deployment that fails", "nothing to deploy"],
+    ids=["a success", "a failure", "a rollout that fails after it", "nothing to deploy"],
 )
 @pytest.mark.parametrize("is_resumed", [False, True])
-def test_the_others_of_a_group_start_after_the_task_of_the_first_shows(
+def test_the_others_of_a_group_start_after_the_task_of_the_first_has_succeeded(
     steps, started, states, is_resumed
 ):
     watched = WatchedBatch("---", *steps, first=2)

@@ -178,12 +178,20 @@ def test_past_updates_are_a_table(printer):
         "cause": "only tags changed",
         "after": {**side, "tags": {"a": "b"}},
     }
-    printer.line(updates_table([item, failed, tagged]))
+    arns = [f"arn:aws:ecs:e:1:task-definition/web:{number}" for number in (6, 7)]
+    sides = [{**side, "task_definition_arn": arn} for arn in arns]
+    settings = {**item, "before": sides[0], "after": sides[1]}
+    counts = [{**side, "service_settings": {"desiredCount": count}} for count in (2, 3)]
+    scaled = {**item, "before": counts[0], "after": counts[1]}
+    printer.line(updates_table([item, failed, tagged, settings, scaled]))
     assert printer.out() == (
-        "BEGUN                    STATE      SERVICE   TIME  CHANGE             CAUSE\n"
+        "BEGUN                    STATE      SERVICE   TIME  CHANGE              CAUSE\n"
         "2027-01-15 08:00:00 UTC  succeeded  shop/web  1:05  web:1 → web:2\n"
-        "2027-01-15 08:00:00 UTC  failed     shop/web  1:05  rollback to web:2  it died\n"
-        "2027-01-15 08:00:00 UTC  unchanged  shop/web  1:05  tags               only tags changed\n"
+        "2027-01-15 08:00:00 UTC  failed     shop/web  1:05  rollback to web:2   it died\n"
+        "2027-01-15 08:00:00 UTC  unchanged  shop/web  1:05  tags                only "
+        "tags changed\n"
+        "2027-01-15 08:00:00 UTC  succeeded  shop/web  1:05  web:6 → web:7\n"
+        "2027-01-15 08:00:00 UTC  succeeded  shop/web  1:05  desiredCount 2 → 3\n"
     )
 
 
