@@ -35,9 +35,24 @@ KEYWORDS = {
     "pattern",
     "minimum",
     "maximum",
+    "items",
 }
 
 BASE = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "i", "ecs_tag": {}}
+
+_NAMED = (
+    [{}, {"A": ""}, {"A": None}, {f"A{number}": "" for number in range(500)}],
+    [{"A": 1}, {"A": True}, {"A": []}, {f"A{n}": "" for n in range(501)}, ["A=1"], "A=1", None],
+)
+SETTINGS: list[tuple[str, list[Any], list[Any]]] = [
+    ("ecs_environment", *_NAMED),
+    ("ecs_secrets", *_NAMED),
+    ("ecs_command", [[], ["sh", "-c", ""]], [[1], [None], "sh", {}, None]),
+    ("ecs_cpu", [0, 196608], [-1, 196609, 0.5, "256", True, None]),
+    ("ecs_memory", [6, 33554432], [5, 33554433, "512", None]),
+    ("ecs_task_cpu", [128, 196608], [127, 196609, "256", "1 vCPU", None]),
+    ("ecs_task_memory", [6, 33554432], [5, 33554433, "512", "2 GB", None]),
+]
 
 # The contract's table: for each field, values on the one and on the other side of each of its
 # bounds.
@@ -85,6 +100,23 @@ TABLE: dict[str, tuple[list[Any], list[Any]]] = {
             dict.fromkeys("0123456789a", "busybox"),
             ["busybox"],
             "busybox",
+            None,
+        ],
+    ),
+    **{name: (good, bad) for name, good, bad in SETTINGS},
+    "ecs_container_settings": (
+        [
+            {},
+            {"c": {}},
+            {"c": {name: good[0] for name, good, _ in SETTINGS if "task" not in name}},
+            {key: {} for key in "0123456789"},
+        ],
+        [
+            *({"c": {name: value}} for name, _, bad in SETTINGS for value in bad),
+            {"c": {"ecs_image_name": "busybox"}},
+            {"c": None},
+            {key: {} for key in "0123456789a"},
+            [],
             None,
         ],
     ),
@@ -145,11 +177,16 @@ def test_it_takes_no_field_that_the_contract_does_not_have_and_lacks_none_that_i
 
 
 @pytest.mark.parametrize("field", sorted(BASE))
-def test_it_needs_the_required_fields(field):
-    assert Draft4Validator(SCHEMA).is_valid(BASE)
-    assert not Draft4Validator(SCHEMA).is_valid(
-        {name: value for name, value in BASE.items() if name != field}
-    )
+def test_an_event_needs_image_and_tags_only_without_another_setting(field):
+    """The file does not require them: API Gateway has one model for both kinds of events."""
+    event = {name: value for name, value in BASE.items() if name != field}
+    is_needed_always = field in SCHEMA["required"]
+    assert events.SCHEMAS["update"].validator(BASE).is_valid(BASE)
+    assert str(violation(event)).endswith(f"{field!r} is a required property")
+    for name, (value, *_), _ in SETTINGS:
+        whole = event | {name: value}
+        assert events.SCHEMAS["update"].validator(whole).is_valid(whole) != is_needed_always
+        assert Draft4Validator(SCHEMA).is_valid(whole) != is_needed_always
 
 
 @pytest.mark.parametrize(
@@ -186,4 +223,4 @@ def test_a_violation_of_any_event_has_at_most_300_characters(event_of, size):
 
 def test_all_violations_go_to_the_log_and_then_what_is_needed():
     assert len(violation({"ecs_cluster_name": 1, "ecs_tag": []}).violations) == 4
-    assert f"[ERROR][json_validation] Needed: {', '.join(SCHEMA['required'])}" == NEEDED
+    assert f"[ERROR][json_validation] Needed: {', '.join(BASE)}" == NEEDED

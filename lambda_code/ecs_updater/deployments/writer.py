@@ -235,9 +235,12 @@ def is_registered_as(
 
 
 def _in_any_order(value: object) -> object:
-    """Returns a value with sorted lists: ECS guarantees no order of environment and tags."""
+    """Returns a value with sorted lists: ECS guarantees no order of environment and tags.
+
+    An empty list is the same as none: ECS adds some, and can leave others out.
+    """
     if isinstance(value, Mapping):
-        return {name: _in_any_order(member) for name, member in value.items()}
+        return {name: _in_any_order(member) for name, member in value.items() if member != []}
     if isinstance(value, list):
         members = [_in_any_order(member) for member in value]
         if any(isinstance(member, dict) for member in members):

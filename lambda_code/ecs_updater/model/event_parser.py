@@ -32,6 +32,7 @@ from .request import (
 from .revision_settings import (
     CONTAINER_FIELDS,
     CONTAINERS,
+    SECRET_FIELDS,
     TASK_FIELDS,
     RevisionSettings,
     by_container,
@@ -40,7 +41,6 @@ from .service_settings import wanted_settings
 from .tags import REPLACE, wrong_character
 
 UPDATE, ROLLBACK = "update", "rollback"
-
 
 _IMAGE_AND_TAGS = ("ecs_image_name", "ecs_tag")
 
@@ -74,8 +74,7 @@ class Schema:
 
     def validator(self, event: Any) -> Draft4Validator:
         """Returns the compiled schema of an event: with settings it needs no image and no tags."""
-        has_settings = isinstance(event, dict) and not event.keys().isdisjoint(SETTING_FIELDS)
-        return self._validators[has_settings]
+        return self._validators[_has_settings(event)]
 
     def required(self, event: Any) -> list[str]:
         """Returns the names of the fields that an event must have."""
@@ -128,14 +127,26 @@ class Schema:
 
     def _unknown_fields(self, event: Any) -> Iterator[str]:
         names = event if isinstance(event, dict) else ()
-        return (unknown_field(name, self.fields) for name in names if name not in self.fields)
+        return (
+            unknown_field(name, self.fields, event) for name in names if name not in self.fields
+        )
 
 
-def unknown_field(name: str, known: Collection[str]) -> str:
-    """Returns the violation of a field that is not in `known`, with the nearest known name."""
-    meant = nearest(name, known)
+def unknown_field(name: str, known: Collection[str], event: Any) -> str:
+    """Returns the violation of a field that is not in `known`, with the nearest known name.
+
+    In an event without settings, the name of a setting is the nearest only if no other one is near.
+    """
+    others = (
+        () if _has_settings(event) else [field for field in known if field not in SETTING_FIELDS]
+    )
+    meant = nearest(name, others) or nearest(name, known)
     shown = one_line(name if re.fullmatch(r"[\w.-]+", name) else repr(name), _NAME_LIMIT)
     return f"unknown field {shown}: {f'did you mean {meant}?' if meant else 'leave it out'}"
+
+
+def _has_settings(event: Any) -> bool:
+    return isinstance(event, dict) and not event.keys().isdisjoint(SETTING_FIELDS)
 
 
 def names_unknown_fields(error: ValidationError) -> bool:
@@ -149,9 +160,6 @@ SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
 
 # Compiled at start-up, with full CPU. The other schemas are compiled when they are needed.
 assert SCHEMAS[UPDATE].validator(None)
-
-HIDDEN_FIELDS = frozenset({"ecs_environment", "ecs_secrets", "ecs_command"})
-"""Fields whose values can be secrets."""
 
 _VIOLATIONS_LOGGED = 20
 
@@ -283,7 +291,7 @@ def _with_defaults(event: Any, settings: Settings, schema: Schema) -> Any:
         # The revision of a rollback may not have this container: the planner handles that default.
         "ecs_container_name": settings.container if schema is not SCHEMAS[ROLLBACK] else None,
     }
-    if event.keys().isdisjoint(SETTING_FIELDS):
+    if not _has_settings(event):
         defaults |= {
             "ecs_image_name": settings.image,
             "ecs_tag": _NO_TAGS if settings.image else None,
@@ -391,7 +399,15 @@ def _violation(error: ValidationError) -> str:
 
 
 def message_of(error: ValidationError) -> str:
-    """Returns the sentence of a violation, without a value that may be a secret."""
-    if HIDDEN_FIELDS.isdisjoint(error.absolute_path):
-        return error.message
-    return error.message.replace(repr(error.instance), "the value", 1)
+    """Returns the sentence of a violation, without a value that may have a secret."""
+    if may_have_secret(error):
+        return error.message.replace(repr(error.instance), "the value", 1)
+    return error.message
+
+
+def may_have_secret(error: ValidationError) -> bool:
+    """Returns whether the value of a violation may have a secret: that of such a field, or around
+    one, also in a text.
+    """
+    parts = (*map(str, error.absolute_path), repr(error.instance))
+    return any(name in part for part in parts for name in SECRET_FIELDS)

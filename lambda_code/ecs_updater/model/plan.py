@@ -131,7 +131,7 @@ def make_plan(
     running = snapshot.task_definition
     if target is not None:
         return _to_target(snapshot, request, settings, target)
-    addressed = _addressed(running, request, settings)
+    addressed = _addressed(running, request)
     images = _image_changes(running, addressed, request)
     changed = td.with_images(running, {change.container: change.after for change in images})
     changed = with_settings(changed, request.settings, addressed)
@@ -253,16 +253,15 @@ def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
     return changes
 
 
-def _addressed(running: td.Json, request: UpdateRequest, settings: Settings) -> str:
-    """Returns the name of the container that the event is about.
+def _addressed(running: td.Json, request: UpdateRequest) -> str:
+    """Returns the name of the addressed container.
 
-    An event about no container shows the default container, or the first one.
+    An event about no container shows the one that it or CONTAINER_NAME names, or the first one.
     """
     if request.is_about_container:
         return str(td.addressed_container(running, request.container, request.image)["name"])
-    names = [definition["name"] for definition in running["containerDefinitions"]]
-    name = request.container or settings.container
-    return str(name if name in names else names[0])
+    names = list(td.container_images(running))
+    return request.container if request.container in names else names[0]
 
 
 def _image_changes(

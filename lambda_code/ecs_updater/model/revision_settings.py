@@ -18,6 +18,9 @@ CONTAINER_FIELDS = ("ecs_environment", "ecs_secrets", "ecs_command", "ecs_cpu", 
 CONTAINERS = "ecs_container_settings"
 """Field with the settings of further containers, by container name."""
 
+SECRET_FIELDS = ("ecs_environment", "ecs_secrets", "ecs_command", CONTAINERS)
+"""Fields whose values may be secrets, or have them."""
+
 TASK_FIELDS = ("ecs_task_cpu", "ecs_task_memory")
 
 SETTING_CHANGES = ("environment", "secret", "command", "cpu", "memory", "task")
@@ -34,8 +37,11 @@ SENSITIVE = re.compile("secret|token|passw|key|credential|dsn|url", re.IGNORECAS
 
 _SECRET = re.compile(
     r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/)"
-    r"[A-Za-z0-9/_+=.@:-]+"
+    # Amazon RDS manages secrets with names such as rds!db-1.
+    r"[A-Za-z0-9/_+=.@:!-]+"
 )
+
+_SIZE = re.compile(r"(?P<number>[0-9]+|[0-9]*\.[0-9]+) *(?P<unit>vcpu|gb)?", re.IGNORECASE)
 
 _GIB = 1024
 FARGATE_SIZES: Mapping[int, Sequence[int]] = {
@@ -75,8 +81,8 @@ class ContainerSettings:
             environment=fields.get("ecs_environment", {}),
             secrets=fields.get("ecs_secrets", {}),
             command=fields.get("ecs_command"),
-            cpu=_integer(fields.get("ecs_cpu")),
-            memory=_integer(fields.get("ecs_memory")),
+            cpu=fields.get("ecs_cpu"),
+            memory=fields.get("ecs_memory"),
         )
 
 
@@ -98,8 +104,8 @@ class RevisionSettings:
             containers[None] = ContainerSettings.of(event)
         return cls(
             containers=containers,
-            task_cpu=_integer(event.get("ecs_task_cpu")),
-            task_memory=_integer(event.get("ecs_task_memory")),
+            task_cpu=event.get("ecs_task_cpu"),
+            task_memory=event.get("ecs_task_memory"),
         )
 
 
@@ -124,13 +130,19 @@ def by_container(event: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Ma
 
 def violations(event: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yields path and sentence of each violation that the schema cannot express."""
+    if "" in event.get(CONTAINERS, {}):
+        yield (CONTAINERS,), "'' is not a valid container name"
     for path, fields in by_container(event):
-        secrets = fields.get("ecs_secrets", {})
+        environment, secrets = fields.get("ecs_environment", {}), fields.get("ecs_secrets", {})
+        for name in ("ecs_environment", "ecs_secrets"):
+            if "" in fields.get(name, {}):
+                yield (*path, name), "'' is not a valid name of a variable"
         for name, arn in secrets.items():
             here = (*path, "ecs_secrets", name)
+            # The value is not shown: it may be the secret itself.
             if arn is not None and not _SECRET.fullmatch(arn):
-                yield here, "this is not the ARN of a secret in Secrets Manager or SSM"
-            if arn is not None and fields.get("ecs_environment", {}).get(name) is not None:
+                yield here, "write the ARN of a secret in Secrets Manager or of a parameter in SSM"
+            if arn is not None and environment.get(name) is not None:
                 yield here, "a name cannot be both in ecs_secrets and in ecs_environment"
 
 
@@ -155,10 +167,14 @@ def with_settings(task_definition: Json, settings: RevisionSettings, addressed: 
         else definition
         for definition in task_definition["containerDefinitions"]
     ]
-    # ECS returns the size of a task as text, and that of a container as a number.
     sizes = {"cpu": settings.task_cpu, "memory": settings.task_memory}
-    given = {name: str(size) for name, size in sizes.items() if size is not None}
-    return {**task_definition, "containerDefinitions": definitions, **given}
+    # The size of a task is a text, and that of a container a number.
+    new = {
+        name: str(size)
+        for name, size in sizes.items()
+        if size not in (None, _size(task_definition.get(name)))
+    }
+    return {**task_definition, "containerDefinitions": definitions, **new}
 
 
 def setting_changes(before: Json, after: Json) -> tuple[SettingChange, ...]:
@@ -186,8 +202,9 @@ def _settings_of(before: Json, after: Json) -> Iterator[tuple[str, str, Any, Any
         for name in sorted({*sides[0], *sides[1]}):
             yield what, f".{name}", sides[0].get(name), sides[1].get(name)
     yield "command", "", before.get("command") or None, after.get("command") or None
-    for what in ("cpu", "memory"):
-        yield what, "", before.get(what), after.get(what)
+    # ECS returns 0 for a container without CPU units.
+    yield "cpu", "", before.get("cpu") or 0, after.get("cpu") or 0
+    yield "memory", "", before.get("memory"), after.get("memory")
 
 
 def shown(what: str, value: Any) -> str:
@@ -200,22 +217,24 @@ def shown(what: str, value: Any) -> str:
 
 def check_fargate_size(task_definition: Json, before: Json, on_fargate: bool | None) -> None:
     """Raises InvalidEventError for a new size of the task that Fargate does not have."""
-    cpu, memory = task_definition.get("cpu"), task_definition.get("memory")
-    is_new = (cpu, memory) != (before.get("cpu"), before.get("memory"))
-    needs_fargate = "FARGATE" in task_definition.get("requiresCompatibilities", [])
+    is_new = any(task_definition.get(name) != before.get(name) for name in ("cpu", "memory"))
+    needs_fargate = "FARGATE" in (task_definition.get("requiresCompatibilities") or [])
     if not (is_new and (on_fargate or needs_fargate)):
         return
-    sizes = FARGATE_SIZES.get(_number(cpu))
+    cpu, memory = _size(task_definition.get("cpu")), _size(task_definition.get("memory"))
+    sizes = FARGATE_SIZES.get(cpu or 0)
     if sizes is None:
         raise InvalidEventError(
-            f"ecs_task_cpu: Fargate has no tasks with {cpu} CPU units: use one of "
+            f"ecs_task_cpu: a Fargate task cannot have {cpu or 'no'} CPU units: use one of "
             f"{', '.join(map(str, FARGATE_SIZES))}"
         )
-    if _number(memory) not in sizes:
-        step = f" in steps of {sizes.step}" if isinstance(sizes, range) else ""
+    if memory not in sizes:
+        possible = ", ".join(map(str, sizes))
+        if isinstance(sizes, range):
+            possible = f"{sizes[0]} to {sizes[-1]} in steps of {sizes.step}"
         raise InvalidEventError(
-            f"ecs_task_memory: a Fargate task with {cpu} CPU units cannot have {memory} MiB: use "
-            f"{sizes[0]} to {sizes[-1]}{step}"
+            f"ecs_task_memory: a Fargate task with {cpu} CPU units cannot have {memory or 'no'} "
+            f"MiB: use {possible}"
         )
 
 
@@ -269,15 +288,11 @@ def _check_names(
         for name in sorted(both & wanted.keys()):
             raise InvalidEventError(
                 f"{path}ecs_{kind}.{name}: the {other} of container {container} has this name: "
-                f"remove it there with ecs_{other}: {name}: null"
+                f"remove it with {path}ecs_{other}.{name}: null"
             )
 
 
-def _integer(number: float | None) -> int | None:
-    """Returns a number of JSON, for which 256.0 is an integer."""
-    return None if number is None else int(number)
-
-
-def _number(text: Any) -> int:
-    """Returns a task's size, or 0 for one that is not a number."""
-    return int(text) if str(text).isdecimal() else 0
+def _size(text: Any) -> int | None:
+    """Returns a task's size in CPU units or MiB, also of a text such as `1 vCPU` or `2 GB`."""
+    size = _SIZE.fullmatch(str(text))
+    return size and round(float(size["number"]) * (_GIB if size["unit"] else 1))

@@ -126,13 +126,15 @@ def _problems_of_violation(
         known = fields.keys() if path else {*schema.fields, GROUP}
         _, name, _ = entry.where(path)
         for field in instance.keys() - known:
-            yield Problem(entry.named_at(path, field), name, events.unknown_field(field, known))
+            yield Problem(
+                entry.named_at(path, field), name, events.unknown_field(field, known, entry.event)
+            )
         return
     message = one_line(events.message_of(violation))
     position, name, value = entry.where(path)
     advice = _ADVICE.get(message, "")
     if validator == "type" and "string" in expected:
-        advice = text_advice(value, is_hidden=not events.HIDDEN_FIELDS.isdisjoint(path))
+        advice = text_advice(value, is_hidden=events.may_have_secret(violation))
     elif validator == "type" and expected == "integer":
         advice = number_advice(value)
     yield Problem(position, name, message + advice)
