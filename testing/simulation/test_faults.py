@@ -34,6 +34,10 @@ from support.trouble import FAILURES, KILLS, Reach, Trouble
 BACK = {"rollback_on_failure": True}
 WAIT = {"wait_seconds": 60}
 FORCED = {"ecs_image_name": "busybox", "force_new_deployment": True}
+COUNT = {"ecs_desired_count": 3}
+SCALE = {"ecs_image_name": None, **COUNT}
+"""An image of None leaves the field out."""
+BOTH = {**COUNT, "ecs_deployment": {"minimumHealthyPercent": 50}}
 WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 BROKEN = {"breaker": BREAKER}
 
@@ -61,6 +65,33 @@ SCENARIOS = [
         BAD,
         BROKEN,
         begins_at="UpdateService",
+    ),
+    Scenario("scale", WAIT | SCALE, "SUCCEEDED", True),
+    Scenario("scale, rolled back", WAIT | BACK | SCALE, "ROLLED_BACK", False, BAD),
+    Scenario(
+        "update and scale, rolled back by StopServiceDeployment",
+        WAIT | BACK | BOTH,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        begins_at="UpdateService",
+    ),
+    Scenario(
+        "update and scale, rolled back by ECS",
+        WAIT | BACK | BOTH,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        BROKEN,
+        begins_at="UpdateService",
+    ),
+    Scenario(
+        "reconciler, rolls back a scale",
+        BACK | SCALE,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        by_reconciler=True,
     ),
     Scenario("rollback event", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True),
     Scenario(

@@ -72,17 +72,27 @@ class Scenario:
         return {"ecs-dummy-container": self.deployments[-1]}, NEW_TAGS if self.is_new else OLD_TAGS
 
     @property
+    def settings(self) -> tuple[int, int]:
+        """Desired count and minimum healthy percent in the end."""
+        fields = self.fields if self.is_new else {}
+        minimum = fields.get("ecs_deployment", {}).get("minimumHealthyPercent", 100)
+        return fields.get("ecs_desired_count", 1), minimum
+
+    @property
     def deployments(self) -> list[str]:
         """The image of each deployment, in order: what was there, one for the update, one for its
         rollback, and none else.
         """
         first = [OLD, self.fields.get("ecs_image_name", NEW)]
+        if not first[1]:
+            return [OLD]
         return first if self.is_new else [*first, OLD]
 
     def world(self, function: Function) -> World:
         """The world before the process that something happens to."""
         world = function.world(timing=TIMING, time_out=1, **self.options)
-        world.ecs.images.becomes(OLD, GOOD)
+        scales = "ecs_image_name" in self.fields and not self.fields["ecs_image_name"]
+        world.ecs.images.becomes(OLD, self.image if scales else GOOD)
         world.ecs.publish(NEW, self.image)
         if self.is_updated_first:
             assert world.send(request_id="request-0", wait_seconds=60).verdict == "SUCCEEDED"
@@ -255,6 +265,9 @@ class Run:
             )
             self._check_ledger(entry)
         self.expect(world.state == scenario.state, f"the service is {world.state}")
+        service = world.ecs.service
+        settings = service.desired, service.configuration["minimumHealthyPercent"]
+        self.expect(settings == scenario.settings, f"the service's settings are {settings}")
         self._check_deployments()
         again = scenario.send(world)
         self._check_outcome(again)

@@ -27,6 +27,7 @@ from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import Holder, Leases
 from ecs_updater.ledger.store import History
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
+from fakes.scaling import FakeScaling
 from fakes.simulated_ecs import Image, SimulatedEcs
 from fakes.simulated_ecs.deployments import Deployment
 from fakes.wire import REGION, SERVICE_ARN, Killed
@@ -151,6 +152,7 @@ class World:
             self.boundary = function.ecs
         else:
             self.boundary = Ecs(self.ecs.client(_CONFIG), self.calls)
+        self.scaling = self.boundary.scaling = FakeScaling()
         self._ids = itertools.count(1)
         self.at_next: Trouble | None = None
         """Fault of the next update or run of the reconciler."""
@@ -167,7 +169,7 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """Environment of the function."""
-        return {"LEDGER_TABLE": TABLE} if self.table else {}
+        return {"ALLOWED_FIELDS": "*"} | ({"LEDGER_TABLE": TABLE} if self.table else {})
 
     def send(
         self,

@@ -343,7 +343,7 @@ def rollback_rollout(entry: Entry, deployment_id: str) -> Rollout:
         entry.deployment_id,
         made_at=seconds(entry.updated_at),
         may_be_rollback=True,
-        scale=Scale() if entry.only_changes_settings else None,
+        scale=Scale() if entry.settings else None,
     )
 
 
