@@ -11,6 +11,7 @@ from jsonschema import Draft4Validator
 
 from ecs_updater.errors import NEEDED, InvalidEventError
 from ecs_updater.model import event_parser as events
+from ecs_updater.model.revision_settings import CONTAINER_FIELDS
 from ecs_updater.settings import Settings
 
 SCHEMA = json.loads(
@@ -52,6 +53,17 @@ SETTINGS: list[tuple[str, list[Any], list[Any]]] = [
     ("ecs_memory", [6, 33554432], [5, 33554433, "512", None]),
     ("ecs_task_cpu", [128, 196608], [127, 196609, "256", "1 vCPU", None]),
     ("ecs_task_memory", [6, 33554432], [5, 33554433, "512", "2 GB", None]),
+    ("ecs_desired_count", [0, 100_000], [-1, 100_001, 1.5, "3", True, None]),
+    (
+        "ecs_deployment",
+        [
+            {},
+            {"minimumHealthyPercent": 0, "maximumPercent": 200},
+            {"deploymentCircuitBreaker": {"enable": True, "rollback": False}},
+        ],
+        [{"strategy": "ROLLING"}, {"maximumPercent": "200"}, {"deploymentCircuitBreaker": True}],
+    ),
+    ("ecs_task_definition", ["family:1"], ["", 1, None]),
 ]
 
 # The contract's table: for each field, values on the one and on the other side of each of its
@@ -108,11 +120,12 @@ TABLE: dict[str, tuple[list[Any], list[Any]]] = {
         [
             {},
             {"c": {}},
-            {"c": {name: good[0] for name, good, _ in SETTINGS if "task" not in name}},
+            {"c": {name: good[0] for name, good, _ in SETTINGS if name in CONTAINER_FIELDS}},
             {key: {} for key in "0123456789"},
         ],
         [
             *({"c": {name: value}} for name, _, bad in SETTINGS for value in bad),
+            *({"c": {name: good[0]}} for name, good, _ in SETTINGS if name not in CONTAINER_FIELDS),
             {"c": {"ecs_image_name": "busybox"}},
             {"c": None},
             {key: {} for key in "0123456789a"},

@@ -406,8 +406,11 @@ def message_of(error: ValidationError) -> str:
 
 
 def may_have_secret(error: ValidationError) -> bool:
-    """Returns whether the value of a violation may have a secret: that of such a field, or around
-    one, also in a text.
+    """Returns whether the value of a violation may have a secret.
+
+    It is in such a field, has such a field, also in a text, or stands in place of one.
     """
-    parts = (*map(str, error.absolute_path), repr(error.instance))
-    return any(name in part for part in parts for name in SECRET_FIELDS)
+    path = [str(name) for name in error.absolute_path]
+    is_in_place = path[:1] == [CONTAINERS] and len(path) < 3
+    parts = (*path, repr(error.instance))
+    return is_in_place or any(name in part for part in parts for name in SECRET_FIELDS)

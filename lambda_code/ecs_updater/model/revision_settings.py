@@ -18,8 +18,8 @@ CONTAINER_FIELDS = ("ecs_environment", "ecs_secrets", "ecs_command", "ecs_cpu", 
 CONTAINERS = "ecs_container_settings"
 """Field with the settings of further containers, by container name."""
 
-SECRET_FIELDS = ("ecs_environment", "ecs_secrets", "ecs_command", CONTAINERS)
-"""Fields whose values may be secrets, or have them."""
+SECRET_FIELDS = ("ecs_environment", "ecs_secrets", "ecs_command", "run_before")
+"""Fields whose values may be secrets."""
 
 TASK_FIELDS = ("ecs_task_cpu", "ecs_task_memory")
 

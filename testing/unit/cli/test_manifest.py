@@ -207,8 +207,8 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
                 "did you mean ecs_environment?",
                 "8:47: deployments[0].ecs_container_settings.log.ecs_memory: 0.5 is not of type "
                 "'integer'",
-                "8:69: deployments[0].ecs_container_settings.log.ecs_secrets.A: this is not the "
-                "ARN of a secret in Secrets Manager or SSM",
+                "8:69: deployments[0].ecs_container_settings.log.ecs_secrets.A: write the "
+                "ARN of a secret in Secrets Manager or of a parameter in SSM",
             ],
         ),
     ],
