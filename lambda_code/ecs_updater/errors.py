@@ -25,6 +25,7 @@ MESSAGE_LIMIT = 2000
 
 _NOT_READ = "reading ecs service unexpected error: "
 _NOT_CREATED = "new task_definition could not be created "
+_NOT_STARTED = "the task of run_before could not be started: "
 
 
 def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:
@@ -266,6 +267,10 @@ class ImageArchitectureError(CallerFault, stage="ecs_service_update", prefix=_NO
     """The image is for another processor architecture than the task."""
 
 
+class TaskRunRefusedError(CallerFault, stage="ecs_service_update", prefix=_NOT_STARTED):
+    """RunTask rejected the task of `run_before`."""
+
+
 class ServiceUpdateRefusedError(CallerFault, stage="ecs_service_update"):
     """UpdateService rejected the new revision."""
 
@@ -276,6 +281,10 @@ class ServiceTagsRefusedError(CallerFault, stage="ecs_service_update"):
 
 class RolloutFailedError(CallerFault, stage="ecs_service_rollout", prefix="FAILED: "):
     """The deployment failed. The service does not run its earlier revision, or not yet."""
+
+
+class TaskRunFailedError(RolloutFailedError):
+    """The task of `run_before` did not exit with code 0. The service is unchanged."""
 
 
 class RolloutRolledBackError(CallerFault, stage="ecs_service_rollout", prefix="ROLLED_BACK: "):
@@ -334,6 +343,12 @@ class TaskDefinitionError(ServerFault, stage="ecs_service_update"):
     """The new revision could not be registered: throttled, not permitted, or AWS failed."""
 
 
+class TaskRunError(ServerFault, stage="ecs_service_update", prefix=_NOT_STARTED):
+    """The task of `run_before` could not be started: no capacity, throttled, not permitted, or AWS
+    failed.
+    """
+
+
 class ServiceUpdateError(ServerFault, stage="ecs_service_update"):
     """The service could not be updated: throttled, not permitted, or AWS failed."""
 
@@ -343,7 +358,10 @@ class RateError(ServerFault, stage="ecs_service_update"):
 
 
 class UnknownOutcomeError(ServerFault, stage="ecs_service_update"):
-    """UpdateService got no answer, and the service could not be read: it is fully old or new."""
+    """UpdateService or RunTask got no answer, and its result could not be read.
+
+    The service is fully old or new. The task runs, or it was not started.
+    """
 
 
 class ServiceTagsError(

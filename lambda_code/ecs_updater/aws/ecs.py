@@ -1,6 +1,7 @@
 """Typed calls of Amazon ECS for an update, its wait and its rollback. They raise AwsFailure.
 
-RegisterTaskDefinition and UpdateService are not idempotent and are retried after a throttle only.
+RegisterTaskDefinition and UpdateService are not idempotent and are retried after a throttle only,
+and so is RunTask, whose result is read before it is sent again.
 Any other failure that may have had an effect has the outcome UNKNOWN: read before a retry.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
@@ -56,6 +57,7 @@ class Ecs:
         for operation in ("RegisterTaskDefinition", "UpdateService"):
             clients.send_raw_body(self._client, operation)
             clients.retry_throttles_only(self._client, operation)
+        clients.retry_throttles_only(self._client, "RunTask")
         self.scaling = Scaling(self.calls)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
@@ -179,6 +181,49 @@ class Ecs:
         """Returns at most `PAGE` tasks of a service whose desired status is RUNNING."""
         return self._tasks(cluster, service, "RUNNING", PAGE)
 
+    def run_task(
+        self, cluster: str, task_definition: str, **parameters: Any
+    ) -> tuple[str | None, list[dict[str, Any]]]:
+        """Starts one task. Returns its ARN, or None, and the `failures` of the response."""
+        answer = self._call(
+            "RunTask",
+            "tasks",
+            cluster=cluster,
+            taskDefinition=task_definition,
+            count=1,
+            **parameters,
+        )
+        arn = next((task["taskArn"] for task in answer["tasks"]), None)
+        return arn, answer.get("failures", [])
+
+    def stop_task(self, cluster: str, task: str, reason: str) -> None:
+        """Stops a task. It can be called again."""
+        self._call("StopTask", cluster=cluster, task=task, reason=reason)
+
+    def task(self, cluster: str, arn: str) -> dict[str, Any] | None:
+        """Returns a task, or None. ECS keeps a stopped one for an hour."""
+        answer = self._call("DescribeTasks", "tasks", cluster=cluster, tasks=[arn])
+        return next(iter(answer["tasks"]), None)
+
+    def find_task(self, cluster: str, family: str, started_by: str) -> str | None:
+        """Returns the ARN of a task by its `startedBy`, or None.
+
+        As a filter of ListTasks, `startedBy` can be the only one and excludes stopped tasks. They
+        are found among those of their family.
+        """
+        arns = list_arns(
+            self._client, "ListTasks", "taskArns", 1, cluster=cluster, startedBy=started_by
+        )
+        if arns:
+            return arns[0]
+        filters = {"cluster": cluster, "family": family, "desiredStatus": "STOPPED"}
+        arns = list_arns(self._client, "ListTasks", "taskArns", _STOPPED, **filters)
+        for task in self._described(cluster, arns):
+            if task.get("startedBy") == started_by:
+                found: str = task["taskArn"]
+                return found
+        return None
+
     def deployed_task_definitions(self, cluster: str, service: str, pages: int) -> Iterator[str]:
         """Yields the ARNs of successfully deployed task definitions, the latest first.
 
@@ -234,11 +279,13 @@ class Ecs:
         names = {"cluster": cluster, "serviceName": service.rpartition("/")[2]}
         status = {"desiredStatus": desired_status}
         arns = list_arns(self._client, "ListTasks", "taskArns", most, **names, **status)
-        tasks: list[dict[str, Any]] = []
+        return list(self._described(cluster, arns))
+
+    def _described(self, cluster: str, arns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yields the tasks of DescribeTasks."""
         for first in range(0, len(arns), PAGE):
             batch = arns[first : first + PAGE]
-            tasks += self._call("DescribeTasks", "tasks", cluster=cluster, tasks=batch)["tasks"]
-        return tasks
+            yield from self._call("DescribeTasks", "tasks", cluster=cluster, tasks=batch)["tasks"]
 
 
 def list_arns(

@@ -19,6 +19,7 @@ from ..errors import (
     LeaseHeldError,
     ServiceUpdateError,
     UnknownOutcomeError,
+    one_line,
 )
 from ..ledger.entry import Entry
 from ..ledger.lease import Holder, Lease
@@ -35,7 +36,7 @@ from ..settings import Settings
 from .idempotency import Identity, has_ended_for_good, replay
 from .journal import Journal
 from .planner import Planner, RateLimit
-from .recovery import Recovery, Step, in_order
+from .recovery import Recovery, Step, in_order, taken_over
 from .response import (
     DRY_RUN,
     Answer,
@@ -46,6 +47,7 @@ from .response import (
     with_notes,
 )
 from .rollback_target import tags_with
+from .run_before import RunBeforeStep
 from .tag_writer import UNCHANGED
 from .waiter import NOT_REQUESTED, Waiter
 from .writer import LeftBehind, write_plan
@@ -142,7 +144,13 @@ class Attempt:
     @cached_property
     def recovery(self) -> Recovery:
         """Recovers the service's open updates. Most services have none."""
-        return Recovery(self.ecs, self.waiter, self.history)
+        return Recovery(self.ecs, self.waiter, self.history, self.run_before)
+
+    @cached_property
+    def run_before(self) -> RunBeforeStep:
+        """Runs the task of `run_before`."""
+        is_continued = bool(self.settings.ledger_table)
+        return RunBeforeStep(self.ecs, self.call.clock, is_continued=is_continued)
 
 
 def _dry_run(attempt: Attempt, plan: Plan) -> Answer:
@@ -206,7 +214,13 @@ def _recover(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan
             # It is logged, and must not block the service's updates forever.
             is_current = False
             continue
-        if recovered.rollback or recovered.verdict == Verdict.INTERRUPTED:
+        if recovered.task and recovered.is_before_deployment:
+            raise LeaseHeldError(
+                f"ecs_service_name {lease.service} is held by another update (request_id "
+                f"{one_line(recovered.request_id)}, since {recovered.begun_at}) until its task of "
+                "run_before has ended and the service is updated, try again"
+            )
+        if recovered.has_written_in_recovery:
             is_current = False
     return is_current
 
@@ -239,6 +253,7 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
             fingerprint=identity.fingerprint,
             rollback_to=rollback_to,
             rollback_tags=rollback_tags,
+            task=taken_over(entry.task, identity.task),
         ),
         lease,
     )
@@ -252,18 +267,22 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
 def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
     """Does the remaining writes, and waits for the rollout."""
     journal, plan, waiter = step.journal, step.plan, attempt.waiter
-    if plan is None:
+    if plan is None and not journal.entry.has_begun_task:
         return waiter.wait(journal, attempt.deadline)
     # A failure of this attempt does not restore the tags that an earlier one may have written.
     entry = journal.entry
     may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
     try:
-        outcome = None
-        if plan.updates_service and not plan.deploys:
+        outcome: RolloutOutcome | None = None
+        if plan is None or plan.run_before:
+            outcome = _run_before(attempt, step)
+            if outcome:
+                return outcome
+        elif plan.updates_service and not plan.deploys:
             outcome = _write_settings(attempt, plan, journal, step.left_behind)
         elif plan.writes:
             _write(attempt, plan, journal, step.left_behind)
-        if not plan.updates_service:
+        if plan and not plan.updates_service:
             outcome = _judge_running(attempt, plan, journal)
         if outcome is None or not outcome.is_final:
             outcome = waiter.wait(journal, attempt.deadline)
@@ -277,6 +296,17 @@ def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
         if not journal.has_deployed and not may_have_tags and "tags_before" not in error.details:
             journal.failed(Verdict.NOT_DEPLOYED, error, is_untouched=True)
         raise
+
+
+def _run_before(attempt: Attempt, step: Step) -> RolloutOutcome | None:
+    """Runs the task, and updates the service after it. Returns None after UpdateService."""
+    request, service = attempt.request, step.service
+    assert isinstance(request, UpdateRequest) and request.run_before
+    if step.plan:
+        service = step.plan.snapshot.service
+        attempt.run_before.register(step.plan, step.journal, step.left_behind)
+    command = list(request.run_before.command)
+    return attempt.run_before.run(step.journal, service, command, attempt.deadline)
 
 
 def _judge_running(attempt: Attempt, plan: Plan, journal: Journal) -> RolloutOutcome:

@@ -7,7 +7,7 @@ from ..errors import (
     ServiceUpdateRefusedError,
     one_line,
 )
-from ..ledger.entry import Entry
+from ..ledger.entry import Entry, TaskRun
 from ..ledger.lease import Holder
 from ..ledger.store import History
 from ..model.arn import is_named
@@ -28,6 +28,8 @@ class Identity:
         self.holder, self.fingerprint = holder, fingerprint
         self.is_repetition = False
         """Whether the request was begun before, and so may have registered its revision."""
+        self.task: TaskRun | None = None
+        """Task of the attempt before, which is not run again."""
 
     def find(self) -> Entry | None:
         """Returns the entry of an earlier attempt.
@@ -37,6 +39,7 @@ class Identity:
         """
         entry = self._history.find(self.holder.request_id)
         self.is_repetition = entry is not None
+        self.task = entry.task if entry else None
         if entry:
             self._check_same(entry)
             if entry.is_ended and entry.may_be_repeated:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
-from ..ledger.entry import Entry
+from ..ledger.entry import Entry, TaskRun
 from ..ledger.lease import Lease
 from ..ledger.store import History
-from .response import Answer, of_entry, running_deployment
+from .response import Answer, of_entry, running_deployment, started_deployment
 
 WRITE_SECONDS = 75
 """Maximum duration of one write to ECS with its retries, for which the lease must last."""
@@ -47,6 +47,10 @@ class Journal:
         else:
             self._advance(entry)
 
+    def running_task(self, task: TaskRun) -> None:
+        """Records that the task is about to be started, or that it has succeeded."""
+        self._advance(self.entry.running_task(task))
+
     def tagged(self) -> None:
         """Records that the tags are written."""
         self._advance(self.entry.tagged())
@@ -56,7 +60,13 @@ class Journal:
         entry = self.entry if tags is None else replace(self.entry, rollback_tags=tags)
         self._advance(entry.rolling_back(entry.cause or "", task_definition_arn))
 
-    # After the deployment. None raises.
+    # After the start of a task, or after the deployment. None raises.
+
+    def task_started(self, task_arn: str) -> None:
+        """Records the task. Without the record, it is found by its `startedBy`."""
+        assert self.entry.task
+        task = replace(self.entry.task, task_arn=task_arn)
+        self._write(self._advance, self.entry.running_task(task))
 
     def may_take_back(self) -> bool:
         """Returns whether the lease lasts for a write, without a call of the ledger."""
@@ -76,7 +86,9 @@ class Journal:
         """Records the deployment. `task_definition_arn`: its revision, if it is known."""
         self.has_deployed = True
         entry = self.entry.deployed(deployment_id, service_deployment_arn, task_definition_arn)
-        entry = replace(entry, answer=of_entry(entry, updated_on=updated_on))
+        # While the task ran, the response was about the task.
+        deployment = started_deployment(entry) if entry.task else None
+        entry = replace(entry, answer=of_entry(entry, deployment, updated_on=updated_on))
         self._write(self._advance, entry)
 
     def planned_again(self) -> None:

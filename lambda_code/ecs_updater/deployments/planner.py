@@ -15,7 +15,7 @@ from ..errors import (
     RollbackTargetError,
     TaskDefinitionNotUsableError,
 )
-from ..ledger.entry import Entry, Side
+from ..ledger.entry import Entry, Side, TaskRun
 from ..ledger.store import History
 from ..model import task_definition as td
 from ..model.arn import family, revision_name
@@ -199,6 +199,7 @@ class Planner:
             digests={name: sorted(digests) for name, digests in self.digests(plan).items()},
             previous_deployment_id=snapshot.deployment_id,
             previous_service_deployment_arn=snapshot.service_deployment_arn,
+            task=_task_of(plan),
             answer=of_plan(plan),
         )
 
@@ -310,3 +311,15 @@ class Planner:
         return make_rollback_plan(
             snapshot, target.task_definition, target.tags, request.container, settings, again=again
         )
+
+
+def _task_of(plan: Plan) -> TaskRun | None:
+    """Returns the task to run before the deployment. None: there is none."""
+    if plan.run_before is None:
+        return None
+    return TaskRun(
+        container=plan.run_before.container or plan.container,
+        timeout_seconds=plan.run_before.timeout_seconds,
+        force_new_deployment=plan.force_new_deployment,
+        adds_breaker=plan.adds_breaker,
+    )

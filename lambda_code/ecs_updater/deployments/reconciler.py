@@ -27,9 +27,9 @@ from ..ledger.memory import MemoryLedger
 from ..ledger.store import OpenEntry, Page, ledger_of
 from ..log import keys_of, logger
 from ..model.arn import service_key
-from ..model.verdict import Verdict
 from ..settings import Settings
 from .recovery import GONE, NO_SERVICE, Recovery, in_order
+from .run_before import RunBeforeStep
 from .waiter import Waiter
 
 _NEEDED_SECONDS = 30.0
@@ -123,7 +123,8 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
         )
     ledger, key = ledger_of(table, settings.ledger_retention_days, call.clock), service_of(event)
     history = ledger.history
-    recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history)
+    run_before = RunBeforeStep(ecs, call.clock, is_continued=True)
+    recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history, run_before)
     result, most_seconds = Reconciliation(), settings.open_update_max_hours * 3600
     for page in [Page(history.open_entries(key), True)] if key else history.open_pages():
         for service in _open_services(ecs, page.entries, result, call, batch, most_seconds):
@@ -151,7 +152,7 @@ def _recover(
             for entry in in_order(service.entries):
                 try:
                     recovered = recovery.recover(entry, lease, known)
-                    if recovered.rollback or recovered.verdict == Verdict.INTERRUPTED:
+                    if recovered.has_written_in_recovery:
                         known = None
                     result.count(recovered)
                 except LeaseHeldError:

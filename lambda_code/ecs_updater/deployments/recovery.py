@@ -4,7 +4,7 @@ Its caller did not wait, or its process was killed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..aws.ecs import Ecs
@@ -19,7 +19,7 @@ from ..errors import (
     RolloutFailedError,
     ServiceUpdateError,
 )
-from ..ledger.entry import Entry, Side, State, entry_key
+from ..ledger.entry import Entry, Side, State, TaskRun, entry_key
 from ..ledger.lease import Lease
 from ..ledger.store import History
 from ..log import keys_of, log_ended, logger
@@ -33,6 +33,7 @@ from .journal import Journal
 from .planner import Planner
 from .reader import read_errors
 from .response import RolloutOutcome, of_entry
+from .run_before import RunBeforeStep
 from .waiter import Waiter, running_deployment
 from .writer import NOTHING, LeftBehind
 
@@ -61,19 +62,22 @@ class Step:
 
     journal: Journal
     plan: Plan | None
-    """None: an earlier attempt has made the deployment."""
+    """None: an earlier attempt has made the deployment, or has begun the task before it."""
     left_behind: LeftBehind = NOTHING
     has_ended: bool = False
     """Whether an earlier attempt has ended for good meanwhile."""
     has_recovered: bool = False
     """Whether other updates of the service were open."""
+    service: Mapping[str, Any] = field(default_factory=dict)
+    """The service in DescribeServices, without a plan."""
 
 
 class Recovery:
     """Ends open entries. The caller holds the service's lease."""
 
-    def __init__(self, ecs: Ecs, waiter: Waiter, history: History):
+    def __init__(self, ecs: Ecs, waiter: Waiter, history: History, run_before: RunBeforeStep):
         self._ecs, self._waiter, self._history = ecs, waiter, history
+        self._run_before = run_before
         self._overtaken: list[Journal] = []
 
     def recover(
@@ -140,6 +144,8 @@ class Recovery:
             if service is None:
                 service = self.describe(entry)
             if entry.is_before_deployment and not self.find_deployment(journal, service):
+                if entry.has_begun_task and (outcome := self._run_before.proceed(journal, service)):
+                    return outcome
                 self._reverse(journal, service)
                 return RolloutOutcome(is_final=False)
             primary_id = primary_deployment(service).get("id")
@@ -172,12 +178,15 @@ class Recovery:
         """Continues an earlier attempt at the same request after its last step."""
         journal = Journal(self._history.take_over(entry, lease), self._history, lease)
         entry = journal.entry
+        service: Mapping[str, Any] = {}
         if (
             entry.rollback
             or entry.state is State.DEPLOYED
-            or self.find_deployment(journal, self.describe(entry))
+            or self.find_deployment(journal, service := self.describe(entry))
         ):
             return Step(journal, None)
+        if entry.has_begun_task:
+            return Step(journal, None, service=service)
         plan = planner.plan(request)
         running = (plan.snapshot.task_definition_arn, plan.snapshot.deployment_id)
         if running == (entry.before.task_definition_arn, entry.previous_deployment_id):
@@ -201,6 +210,7 @@ class Recovery:
             answer=new.answer,
             digests=new.digests,
             deploys=new.deploys,
+            task=taken_over(new.task, entry.task),
             rollback_to=new.rollback_to or entry.rollback_to,
             previous_deployment_id=new.previous_deployment_id,
         )
@@ -282,6 +292,18 @@ class Recovery:
 
 def _with_settings(side: Side, planned: Side) -> Side:
     return replace(side, service_settings=planned.service_settings)
+
+
+def taken_over(task: TaskRun | None, earlier: TaskRun | None) -> TaskRun | None:
+    """Returns a planned task with the progress of an earlier attempt at the same request."""
+    if task is None or earlier is None:
+        return task
+    return replace(
+        task,
+        begun_at=earlier.begun_at,
+        task_arn=earlier.task_arn,
+        has_succeeded=earlier.has_succeeded,
+    )
 
 
 def _is_begun_as(entry: Entry, plan: Plan, planned: Entry) -> bool:

@@ -17,11 +17,13 @@ from ..ledger.entry import Entry
 from ..model import task_definition as td
 from ..model.arn import revision_name
 from ..model.plan import Plan
-from ..model.revision_settings import SETTING_CHANGES
+from ..model.revision_settings import HIDDEN, SETTING_CHANGES
 from ..model.verdict import Verdict
 from ..rollout.judgement import Judgement, PollResult
 
 DRY_RUN = "dry run: nothing was written"
+
+_STARTED = "the deployment was started, and not waited for"
 
 Answer = Mapping[str, Any]
 
@@ -40,9 +42,10 @@ def of_plan(plan: Plan) -> Answer:
     """
     snapshot = plan.snapshot
     verdict, reason = Verdict.NO_CHANGE, "only tags changed" if plan.writes else "nothing differs"
-    if plan.updates_service:
-        what = "the deployment was started" if plan.deploys else "the service was updated"
-        verdict, reason = Verdict.IN_PROGRESS, f"{what}, and not waited for"
+    if plan.deploys:
+        verdict, reason = Verdict.IN_PROGRESS, _STARTED
+    elif plan.updates_service:
+        verdict, reason = Verdict.IN_PROGRESS, "the service was updated, and not waited for"
     return {
         "statusCode": 200,
         "body": {
@@ -106,6 +109,16 @@ def running_deployment(entry: Entry, deployment_id: str) -> dict[str, Any]:
     reason = (entry.answer or {})["body"]["deployment"]["reason"]
     sentence = f"{reason}; deployment {deployment_id} of {revision}, which runs, is in progress"
     return _deployment(deployment_id, Verdict.IN_PROGRESS, sentence)
+
+
+def started_deployment(entry: Entry) -> dict[str, Any]:
+    """Returns the `deployment` of an update whose deployment was just made."""
+    return _deployment(entry.deployment_id, Verdict.IN_PROGRESS, _STARTED)
+
+
+def task_deployment(verdict: Verdict, reason: str, task_arn: str | None) -> dict[str, Any]:
+    """Returns the `deployment` of an update whose task of `run_before` has not ended."""
+    return _deployment(None, verdict, reason, taskArn=task_arn)
 
 
 def merged(second: Answer, first: Answer) -> Answer:
@@ -208,6 +221,9 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
     changes += [_change(*change) for change in plan.service_settings.shown()]
     if plan.adds_breaker:
         changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))
+    if plan.run_before:
+        shown = f"{HIDDEN} in container {plan.run_before.container}"
+        changes.append(_change("runBefore", None, shown))
     if plan.force_new_deployment:
         changes.append(_change("deployment", None, "forced"))
     return changes

@@ -25,8 +25,6 @@ _PAGES_READ = 5
 
 _ACTIVE, _DELETE_IN_PROGRESS = "ACTIVE", "DELETE_IN_PROGRESS"
 
-_NEVER_DEPLOYED = (Verdict.NOT_DEPLOYED, Verdict.INTERRUPTED)
-
 Tags = Mapping[str, str] | None
 """The service's tags with a revision. None: unknown."""
 
@@ -191,9 +189,7 @@ def tags_with(task_definition_arn: str, past: Sequence[Entry]) -> Tags:
         side
         for entry in past
         # An update without a deployment shows nothing after it.
-        for side in (
-            (entry.before,) if entry.verdict in _NEVER_DEPLOYED else (entry.after, entry.before)
-        )
+        for side in ((entry.before,) if entry.has_changed_nothing else (entry.after, entry.before))
     )
     return next((s.tags for s in sides if s.task_definition_arn == task_definition_arn), None)
 

@@ -66,7 +66,7 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
     Raises one of the errors of the stage `ecs_service_update`, or LeaseHeldError or LedgerError of
     the journal. The message contains the state of the service.
     """
-    arn = _revision_arn(ecs, plan, journal, earlier)
+    arn = revision_arn(ecs, plan, journal, earlier)
     try:
         _write_tags(ecs, plan, journal)
         if not plan.updates_service:
@@ -126,7 +126,7 @@ def _other_deployment(
     return next((other for other in deployments if other.get("id") not in known), None)
 
 
-def _revision_arn(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind) -> str:
+def revision_arn(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind) -> str:
     """Returns the ARN of the revision for the service, registered if it is new."""
     if earlier.registered or plan.revision is None:
         return earlier.registered or plan.after["taskDefinitionArn"]

@@ -1,7 +1,8 @@
 """The entry of one update: its intent, its progress and its end. Pure and immutable.
 
 A state is stored before the next effect. So an update in the state BEGUN may have registered a
-revision. An update in the state REGISTERED may have written tags and updated the service.
+revision. An update in the state REGISTERED may have written tags and updated the service. With a
+task to run first, it may have done so after the success of the task only.
 """
 
 import json
@@ -40,6 +41,8 @@ class State(StrEnum):
     BEGUN = "BEGUN"
     """The intent is stored, nothing is done."""
     REGISTERED = "REGISTERED"
+    RUNNING_TASK = "RUNNING_TASK"
+    """The task of `run_before` may run. The service is unchanged until the task has succeeded."""
     TAGGED = "TAGGED"
     DEPLOYED = "DEPLOYED"
     """The service is updated, its deployment is in progress."""
@@ -77,6 +80,26 @@ class Rollback:
     task_definition_arn: str
     deployment_id: str | None = None
     """The deployment of the rollback. None: it is not created yet."""
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """The task of `run_before`, and what another process needs to update the service after it.
+
+    The command is not stored, because it can have secrets.
+    """
+
+    container: str
+    timeout_seconds: int
+    force_new_deployment: bool = False
+    adds_breaker: bool = False
+    """Whether UpdateService adds a circuit breaker."""
+    begun_at: str | None = None
+    """Time before RunTask. None: RunTask was not called."""
+    task_arn: str | None = None
+    """None: RunTask was not called, or its response is not stored."""
+    has_succeeded: bool = False
+    """Whether the task has exited with code 0."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +146,7 @@ class Entry:
     deployment_id: str | None = None
     service_deployment_arn: str | None = None
     rollback: Rollback | None = None
+    task: TaskRun | None = None
     verdict: str | None = None
     cause: str | None = None
     answer: Mapping[str, Any] | None = None
@@ -165,25 +189,43 @@ class Entry:
     @property
     def is_before_deployment(self) -> bool:
         """Whether the entry is open and has no deployment."""
-        return self.state in (State.BEGUN, State.REGISTERED, State.TAGGED)
+        return self.state in (State.BEGUN, State.REGISTERED, State.RUNNING_TASK, State.TAGGED)
+
+    @property
+    def has_begun_task(self) -> bool:
+        """Whether the entry is open, has no deployment, and its task may have been started."""
+        return self.task is not None and self.state in (State.RUNNING_TASK, State.TAGGED)
+
+    @property
+    def has_written_in_recovery(self) -> bool:
+        """Whether the recovery of the entry may have changed the service."""
+        return bool(self.rollback or self.task) or self.verdict == Verdict.INTERRUPTED
 
     @property
     def may_have_deployed(self) -> bool:
         """Whether UpdateService may have been called. Changed tags are written before the call."""
+        if self.task and not self.task.has_succeeded:
+            return False
         return self.before.tags == self.after.tags or self.state not in (
             State.BEGUN,
             State.REGISTERED,
+            State.RUNNING_TASK,
         )
+
+    @property
+    def has_changed_nothing(self) -> bool:
+        """Whether the update has ended or waits without a change of the service."""
+        return self.verdict in (
+            Verdict.NOT_DEPLOYED,
+            Verdict.INTERRUPTED,
+            Verdict.NOT_STARTED,
+        ) or bool(self.task and not self.task.has_succeeded)
 
     @property
     def has_replaced_tags(self) -> bool:
         """Whether the update replaced the tags of the service."""
-        was_done = self.verdict not in (
-            Verdict.NOT_DEPLOYED,
-            Verdict.INTERRUPTED,
-            Verdict.NOT_STARTED,
-        )
-        return self.replaces_tags and was_done and self.before.tags != self.after.tags
+        has_changed = not self.has_changed_nothing and self.before.tags != self.after.tags
+        return self.replaces_tags and has_changed
 
     @property
     def is_left_failed(self) -> bool:
@@ -199,6 +241,10 @@ class Entry:
             self._at_least(State.REGISTERED),
             after=replace(self.after, task_definition_arn=task_definition_arn),
         )
+
+    def running_task(self, task: TaskRun) -> "Entry":
+        """Returns the entry with the progress of its task. A later state stays."""
+        return self._to(self._at_least(State.RUNNING_TASK), task=task)
 
     def tagged(self) -> "Entry":
         """Returns the entry with the tags written. A later state stays."""
@@ -271,7 +317,8 @@ class Entry:
         )
 
     def _at_least(self, state: State) -> State:
-        return self.state if self.state in (State.TAGGED, State.DEPLOYED) else state
+        later = (State.RUNNING_TASK, State.TAGGED, State.DEPLOYED)
+        return max(self.state, state, key=list(State).index) if self.state in later else state
 
     def _to(self, state: State, **attributes: Any) -> "Entry":
         """Returns the entry in `state` with these attributes.
@@ -353,7 +400,7 @@ def to_item(entry: Entry) -> dict[str, Any]:
     """Returns the item of an entry, without None."""
     item = {name: value for name, value in vars(entry).items() if value is not None}
     item |= {"pk": entry.service, "sk": entry_key(entry.number), "feed": UPDATES}
-    for name in ("before", "after", "rollback"):
+    for name in ("before", "after", "rollback", "task"):
         if name in item:
             item[name] = dict(vars(item[name]))
     item["state"] = entry.state.value

@@ -23,10 +23,12 @@ from .arn import nearest
 from .image import ImageReference
 from .request import (
     GUARDED_FIELDS,
+    RUN_BEFORE,
     SETTING_FIELDS,
     TASK_DEFINITION,
     AllowLists,
     RollbackRequest,
+    RunBefore,
     UpdateRequest,
 )
 from .revision_settings import (
@@ -267,6 +269,7 @@ def request_of(event: Mapping[str, Any]) -> UpdateRequest | RollbackRequest:
         settings=RevisionSettings.of(event),
         service_settings=wanted_settings(event),
         task_definition=event.get(TASK_DEFINITION),
+        run_before=_run_before_of(event),
         guarded=[
             (".".join((*path, name)), name)
             for path, fields in by_container(event)
@@ -329,6 +332,22 @@ def _check_without_ledger(event: Mapping[str, Any]) -> None:
             "back only while it waits: "
             "add wait_seconds"
         )
+    run_before = _run_before_of(event)
+    if run_before and event.get("wait_seconds", 0) < run_before.timeout_seconds:
+        raise InvalidEventError(
+            "run_before: this function has no ledger (LEDGER_TABLE), so it can update the service "
+            f"only while it waits: set wait_seconds to at least {run_before.timeout_seconds}, the "
+            "run_before.timeout_seconds"
+        )
+
+
+def _run_before_of(event: Mapping[str, Any]) -> RunBefore | None:
+    """Returns the task to run first, of an event that fits its schema."""
+    if RUN_BEFORE not in event:
+        return None
+    fields = event[RUN_BEFORE]
+    timeout = int(fields.get("timeout_seconds", RunBefore.timeout_seconds))
+    return RunBefore(**{**fields, "timeout_seconds": timeout})
 
 
 def _first(violations: Iterator[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InvalidEventError, ServiceTagsRefusedError
 from ..settings import DROP, ENABLE, Settings
 from . import task_definition as td
-from .request import UpdateRequest
+from .request import RunBefore, UpdateRequest
 from .revision_settings import SettingChange, check_fargate_size, setting_changes, with_settings
 from .service import Snapshot
 from .service_settings import (
@@ -54,6 +54,8 @@ class Plan:
     """Settings of the service that the event names."""
     adds_breaker: bool = False
     """Whether the service gets a circuit breaker by CIRCUIT_BREAKER."""
+    run_before: RunBefore | None = None
+    """Task to run before the deployment, with its container. None: there is none."""
 
     after: Mapping[str, Any] = field(init=False)
     """Task definition that the service runs afterwards. It may have no ARN yet."""
@@ -155,6 +157,7 @@ def make_plan(
         force_new_deployment=request.force_new_deployment,
         service_settings=service_settings,
         adds_breaker=deploys and _adds_breaker(snapshot, settings, service_settings),
+        run_before=_run_before(running, addressed, request) if deploys else None,
     )
 
 
@@ -172,6 +175,7 @@ def _to_target(
         service_settings=changes,
         adds_breaker=_adds_breaker(snapshot, settings, changes),
         force_new_deployment=request.force_new_deployment,
+        run_before=_run_before(target, plan.container, request),
     )
 
 
@@ -262,6 +266,14 @@ def _addressed(running: td.Json, request: UpdateRequest) -> str:
         return str(td.addressed_container(running, request.container, request.image)["name"])
     names = list(td.container_images(running))
     return request.container if request.container in names else names[0]
+
+
+def _run_before(running: td.Json, addressed: str, request: UpdateRequest) -> RunBefore | None:
+    """Returns the task to run first, with its container. Raises ContainerNotFoundError."""
+    if request.run_before is None:
+        return None
+    name = request.run_before.container or addressed
+    return replace(request.run_before, container=td.container(running, name)["name"])
 
 
 def _image_changes(

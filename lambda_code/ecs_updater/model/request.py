@@ -25,8 +25,15 @@ IMAGES, SERVICES = "ALLOWED_IMAGES", "ALLOWED_SERVICES"
 FIELDS, SECRETS = "ALLOWED_FIELDS", "ALLOWED_SECRETS"
 
 TASK_DEFINITION = "ecs_task_definition"
+RUN_BEFORE = "run_before"
 
-GUARDED_FIELDS = (*CONTAINER_FIELDS, *TASK_FIELDS, *SERVICE_FIELDS, TASK_DEFINITION)
+GUARDED_FIELDS = (
+    *CONTAINER_FIELDS,
+    *TASK_FIELDS,
+    *SERVICE_FIELDS,
+    TASK_DEFINITION,
+    RUN_BEFORE,
+)
 """Fields that ALLOWED_FIELDS must name. An event with one of them needs no image and no tags."""
 
 SETTING_FIELDS = frozenset({*GUARDED_FIELDS, CONTAINERS})
@@ -55,6 +62,17 @@ _SHAPES = {
     ),
 }
 _BALANCED = re.compile(r"(?:[^][]|\[!?+\]?+[^]]*+\])+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunBefore:
+    """A task of the new revision that must exit with code 0 before the service changes."""
+
+    command: Sequence[str] = field(repr=False)
+    """It can have secrets: it is never stored or shown."""
+    container: str | None = None
+    """Container that runs the command. None: the addressed one."""
+    timeout_seconds: int = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +108,7 @@ class UpdateRequest(Request):
     """Settings of the service by ECS's name, see `service_settings`."""
     task_definition: str | None = None
     """An existing revision, as `family:revision` or ARN, in place of new images and settings."""
+    run_before: RunBefore | None = None
     guarded: Sequence[tuple[str, str]] = ()
     """Path and name of each field that ALLOWED_FIELDS must have."""
 
@@ -102,7 +121,8 @@ class UpdateRequest(Request):
     @property
     def is_about_container(self) -> bool:
         """Returns whether the event is about an addressed container."""
-        return self.image is not None or None in self.settings.containers
+        is_run_in = self.run_before is not None and self.run_before.container is None
+        return self.image is not None or None in self.settings.containers or is_run_in
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from ..model.arn import name_of
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _DEPLOYMENTS = "ecs-svc/"
 """Prefix of the id of every ECS deployment."""
-_ENDED_ON_PURPOSE = frozenset(
+ENDED_ON_PURPOSE = frozenset(
     {
         "ServiceSchedulerInitiated",
         "UserInitiated",
@@ -113,7 +113,7 @@ def task_failure_of(
     name = exit_code = None
     if _HEALTH.search(reason):
         kind, cause = "health check", _sentence(reason)
-    elif code in _ENDED_ON_PURPOSE:
+    elif code in ENDED_ON_PURPOSE:
         return None
     else:
         weight, container = min(

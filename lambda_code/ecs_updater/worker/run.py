@@ -27,6 +27,7 @@ from ..context import Call
 from ..deployments.deploy import deploy
 from ..deployments.idempotency import is_replayed
 from ..deployments.recovery import Recovery
+from ..deployments.run_before import RunBeforeStep
 from ..deployments.waiter import Waiter
 from ..errors import (
     AwsFailure,
@@ -116,7 +117,8 @@ class Worker:
         ledger = ledger_of(table, settings.ledger_retention_days, clock)
         self._batches = ledger.batches
         self._limiter = ledger.rate_limiter(parse_rates(own.ecs_rates), clock)
-        recovery = Recovery(ecs, Waiter(ecs, settings, clock), ledger.history)
+        run_before = RunBeforeStep(ecs, clock, is_continued=True)
+        recovery = Recovery(ecs, Waiter(ecs, settings, clock), ledger.history, run_before)
         self._rejections = Rejections(
             ledger.history, ledger.leases, recovery, own.arn_prefix, settings
         )

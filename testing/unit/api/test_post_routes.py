@@ -364,7 +364,7 @@ STATUSES = {
             "ServiceUpdateError",
             "ServiceTagsError",
         ),
-        *("ImageVerificationError", "RateError"),
+        *("ImageVerificationError", "RateError", "TaskRunError"),
     },
     504: {"UnknownOutcomeError"},
 }

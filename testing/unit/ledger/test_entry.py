@@ -13,6 +13,7 @@ from ecs_updater.ledger.entry import (
     Side,
     State,
     Success,
+    TaskRun,
     from_item,
     to_item,
 )
@@ -45,6 +46,7 @@ def _entry():
 
 STEPS = {
     State.REGISTERED: lambda entry: entry.registered("arn:2"),
+    State.RUNNING_TASK: lambda entry: entry.running_task(TaskRun("app", 600)),
     State.TAGGED: lambda entry: entry.tagged(),
     State.DEPLOYED: lambda entry: entry.deployed("ecs-svc/1"),
     State.ROLLING_BACK: lambda entry: entry.rolling_back("why", "arn:1"),
@@ -58,8 +60,9 @@ def test_an_entry_goes_forward_or_stays_and_never_back(entry, state, to):
     order = list(State)
     entry = replace(entry, state=state)
     # Taken up, or planned, again.
-    if state in (State.TAGGED, State.DEPLOYED) and to in (State.REGISTERED, State.TAGGED):
-        assert STEPS[to](entry).state is state
+    resumed = (State.REGISTERED, State.RUNNING_TASK, State.TAGGED)
+    if state in (State.RUNNING_TASK, State.TAGGED, State.DEPLOYED) and to in resumed:
+        assert STEPS[to](entry).state is max(state, to, key=order.index)
     elif state is not State.ENDED and order.index(state) <= order.index(to):
         assert STEPS[to](entry).state is to
     else:
