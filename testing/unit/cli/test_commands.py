@@ -193,7 +193,7 @@ Error: No such option '--region'. Write the options of a command after its name.
         ("update shop web --env hunter2", "--env: write NAME=VALUE, or --unset-env NAME\n"),
         ("update shop web --env A=hunter2 --env A=b", "--env: 'A' is given twice\n"),
         ("update shop web --env A=hunter2 --unset-env A", "--unset-env 'A': --env sets it\n"),
-        ("update shop web --secret A=hunter2", "ecs_secrets.A: this is not the ARN of a secret"),
+        ("update shop web --secret A=hunter2", "ecs_secrets.A: write the ARN of a secret"),
         ("update shop web --command 'hunter2", "--command: No closing quotation: write one word"),
         ("update shop web --command a --command b", "--command is given 2 times: write one"),
         ("update shop web --memory 2", "ecs_memory: 2 is less than the minimum of 6"),
