@@ -25,6 +25,7 @@ from ..errors import (
 )
 from ..model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE, parse_json
 from ..model.image import ImageReference
+from ..model.request import SETTING_FIELDS
 from ..model.verdict import Verdict
 from .app import json_response, new_app, request_id
 from .serializers import id_of
@@ -48,6 +49,8 @@ _CONTRACT = {
 
 _SHORT = {**{long: short for short, long in _CONTRACT.items()}, "ecs_image_name": "image"}
 _LONG_NAMES = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
+
+_FULL_FORM = "the short form has no settings: send the event with all of its ecs_ names"
 
 _FIXED_MESSAGES = (ClusterNotFoundError, NotAllowedError, ServiceNotFoundError)
 """Errors whose messages the contract fixes, field names included: callers compare them."""
@@ -141,7 +144,12 @@ def _event_of(value: Any, action: str) -> Any:
         return value
     event = value
     if _is_short(value):
-        SHORT_SCHEMAS[action].check(value)
+        try:
+            SHORT_SCHEMAS[action].check(value)
+        except InvalidEventError as error:
+            if value.keys() & {name.removeprefix("ecs_") for name in SETTING_FIELDS}:
+                error.with_hint(_FULL_FORM)
+            raise
         event = _long(value)
     if event.get("action", action) != action:
         raise InvalidEventError(

@@ -84,6 +84,23 @@ def deployment(identity: str, name: str, cluster: str = "shop", **fields: Any) -
     }
 
 
+CHANGES = {
+    "image.app": ("orders:1", "orders:2"),
+    "environment.app.LOG_LEVEL": ("info", "debug"),
+    "environment.app.DB_PASSWORD": ("(set)", "(set)"),
+    "secret.app.TOKEN": (None, f"{ACCOUNT.replace('ecs', 'ssm')}:parameter/shop/orders/token"),
+    "command.app": ("(set)", None),
+    "cpu.app": ("128", "256"),
+    "memory.log-router": (None, "64"),
+    "task.cpu": ("256", "512"),
+    "deploymentConfiguration.minimumHealthyPercent": ("50", "100"),
+    "desiredCount": ("2", "3"),
+    "field.containerDefinitions[0].newer": ("set", "dropped"),
+    "something": ("old", "new"),
+    "tag.owner": ("a", "b"),
+}
+"""Changes of an update as its answer has them: from and to."""
+
 MOVING = {"rolloutState": "IN_PROGRESS", "runningCount": 1, "pendingCount": 1}
 UNDER_WAY = {"state": "DEPLOYED", "verdict": None, "cause": None, "endedAt": None}
 
@@ -116,7 +133,15 @@ BATCH = "20261126T130000Z-5eed"
 ROLLOUT = "[ERROR][ecs_service_rollout] "
 A_FEW_DEPLOYMENTS = [
     deployment("req-5", "checkout", **UNDER_WAY, caller="API key a1b2c3d4e5, address 192.0.2.7"),
-    deployment("req-4", "orders", answer={"deployment": {"notes": ["the image was not verified"]}}),
+    deployment(
+        *("req-4", "orders"),
+        answer={
+            "deployment": {"notes": ["the image was not verified"]},
+            "changes": [
+                {"what": what, "from": old, "to": new} for what, (old, new) in CHANGES.items()
+            ],
+        },
+    ),
     deployment(
         *("req-3", "reports", "office"),
         verdict="ROLLED_BACK",

@@ -18,7 +18,14 @@ DETAILS = {
         *("20261126T130000Z-5eed", COMMAND),
     ),
     "checkout": ("SenderAPI key a1b2c3d4e5, address 192.0.2.7", "StepDeployed"),
-    "orders": ("the image was not verified",),
+    "orders": (
+        *("the image was not verified", "Variable LOG_LEVEL of appinfo → debug"),
+        *("Variable DB_PASSWORD of app(set) → (set)", "Secret TOKEN of appnone → arn:aws:ssm:"),
+        *("Command of app(set) → none", "CPU of app128 → 256", "Memory of log-routernone → 64"),
+        *("CPU of the task256 → 512", "Deployment configuration: minimum healthy percent50 → 100"),
+        *("Desired count2 → 3", "Field containerDefinitions[0].newerset → dropped"),
+        *("Somethingold → new", "Tagsrelease"),
+    ),
     "mail": ("Rollback to the last revision that worked",),
     "billing": ("none → 123456789012.dkr.ecr.eu-west-1.amazonaws.com/billing:2",),
 }

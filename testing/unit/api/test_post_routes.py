@@ -183,6 +183,15 @@ def test_a_body_that_cannot_be_an_event_is_refused_with_what_is_wrong_before_any
     }
 
 
+def test_settings_need_the_full_form_and_the_answer_to_a_short_form_says_so():
+    updates, full = Updates(), {**LONG, "ecs_environment": {"A": "b"}}
+    assert post(updates, "/update", full).status == 200
+    assert updates.events == [{"action": "update", **full}]
+    answer = post(updates, "/update", {**SHORT, "environment": {"TOKEN": "sentinel"}}).json
+    assert answer["violations"] == ["unknown field environment: leave it out"]
+    assert "send the event with all of its ecs_ names" in answer["hint"]
+
+
 @pytest.mark.parametrize(
     "tag",
     [

@@ -8,7 +8,9 @@ function change(update) {
   const what = changed.slice(0, 1).flatMap(([container, image]) => imageChange(before.get(container), image));
   if (changed.length > 1) what.push(` and ${changed.length - 1} more`);
   const tags = differences(tagsOf(update.before), tagsOf(update.after)).length;
-  if (!changed.length) what.push(el("span", { class: "muted" }, tags ? "Only tags" : "No other image"));
+  const revision = update.after?.taskDefinition;
+  const others = revision && revision !== update.before?.taskDefinition ? "Other settings" : tags ? "Only tags" : "No other image";
+  if (!changed.length) what.push(el("span", { class: "muted" }, others));
   return update.action === "rollback" ? ["Rollback: ", ...what] : what;
 }
 

@@ -7,7 +7,7 @@ const facts = (all) => el("dl", null, all.filter(([, first]) => first).map((each
 const moment = (text) => (Date.parse(text) ? [FULL.format(new Date(text)), " (", time(text), ")"] : text && value(text));
 const none = (text) => el("p", { class: "muted" }, text);
 const fromTo = (before, after) =>
-  before === after ? [mono(after)] : [mono(before), " ", el("span", { class: "to" }, "→ ", mono(after))];
+  before === after && before !== "(set)" ? [mono(after)] : [mono(before), " ", el("span", { class: "to" }, "→ ", mono(after))];
 
 const CONSOLES = new Map([
   ["aws", "console.aws.amazon.com"],
@@ -48,6 +48,13 @@ function changed(title, before, after) {
   return [el("h3", null, title), rows.length ? el("dl", null, rows) : none("Not changed")];
 }
 
+/** Headings and what changed, besides images, tags and the revision, which have their own places. */
+function settings(changes) {
+  const rows = changes.filter(({ what }) => !/^(?:image|tag)\.|^taskDefinition$/.test(what));
+  const shown = rows.map(({ what, from, to }) => fact(value(changeName(what)), fromTo(from ?? "none", to ?? "none")));
+  return rows.length ? [el("h3", null, "Settings"), el("dl", null, shown)] : [];
+}
+
 function deploymentDetails(update) {
   const { before, after, rollback, begunAt, endedAt } = update;
   const cause = plainCause(update.errorMessage ?? update.cause ?? "");
@@ -71,6 +78,7 @@ function deploymentDetails(update) {
       ["Request", mono(update.requestId ?? update.id)],
     ]),
     ...changed("Images", imagesOf(before), imagesOf(after)),
+    ...settings(update.answer?.changes ?? []),
     ...changed("Tags", tagsOf(before), tagsOf(after)),
     ...actions(update),
   ];

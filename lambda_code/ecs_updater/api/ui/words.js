@@ -118,6 +118,24 @@ function imageChange(old, image) {
   return [versionOf(`${name}:`, `${version} → ${newVersion}`, "muted repository")];
 }
 
+const SETTINGS = new Map([
+  ["environment", "Variable"],
+  ["secret", "Secret"],
+  ["command", "Command"],
+  ["cpu", "CPU"],
+  ["memory", "Memory"],
+]);
+
+/** The name of a change in words, such as "Variable LOG_LEVEL of app". */
+function changeName(what) {
+  const [kind, owner, ...name] = what.split(".");
+  if (kind === "task" && SETTINGS.has(owner)) return `${SETTINGS.get(owner)} of the task`;
+  if (SETTINGS.has(kind) && owner) return [SETTINGS.get(kind), ...(name.length ? [name.join(".")] : []), "of", owner].join(" ");
+  if (kind === "field") return `Field ${what.slice("field.".length)}`;
+  const words = what.replaceAll(".", ": ").replace(/([a-z])([A-Z])/g, (_, end, begin) => `${end} ${begin.toLowerCase()}`);
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
 /** What differs between two maps: name, old value, new value; undefined where there is none. */
 function differences(before, after) {
   const [old, fresh] = [new Map(before), new Map(after)];
