@@ -17,8 +17,15 @@ from support.make import PROJECT
 
 MADE_BY_RUNS = {".git", ".tools", "build", ".hypothesis", ".pytest_cache"}
 """Directories without files of the project."""
-CONFIGURED = Settings(cluster="ECSCluster", service="ecs-dummy-service", image="busybox")
-"""A function whose environment fills in what an example leaves out."""
+CONFIGURED = Settings(
+    cluster="ECSCluster",
+    service="ecs-dummy-service",
+    image="busybox",
+    allowed_fields="*",
+    allowed_secrets="*",
+    ledger_table="t",
+)
+"""A function whose environment fills in what an example leaves out, and allows every field."""
 
 _CODE_SPAN = re.compile(r"`([^`\n]+)`")
 _MAKE = re.compile(r"(?:^|[;&|])\s*(?:(?:\$|sudo|time|env|\w+=\S*) +)*make +([^#;&|\n]+)", re.M)
