@@ -1,7 +1,7 @@
 """Removes what the pipelines created, in two steps that can be repeated.
 
-`workload` removes the service, the revisions of its task definition, and attachments of the
-senders' policy; `infrastructure` removes the stacks, then what is in no stack and no state.
+`workload` removes the service, its tasks, the revisions of its task definition, and attachments of
+the senders' policy; `infrastructure` removes the stacks, then what is in no stack and no state.
 `terraform destroy` comes between them. `owner STACK_NAME KIND NAME ...` only prints the owners of
 resources by their tags: ours, others or none.
 

@@ -51,10 +51,7 @@ def release(project: Project, kind: str, number: str) -> None:
 
 
 def delete(project: Project, kind: str, number: str) -> None:
-    """Deletes the resource with this id, again while it is in use, and waits until it is gone.
-
-    Raises ClientError, and StillThere when it is protected, or still there after ten minutes.
-    """
+    """Deletes a resource, again while it is in use, and waits. Raises ClientError, StillThere."""
     row = KINDS[kind]
 
     def is_deleted() -> bool:

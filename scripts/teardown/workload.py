@@ -1,6 +1,4 @@
-"""Removes the service, the revisions of its task definition, and the senders' policy from all who
-have it: CloudFormation and Terraform fail while these are there.
-"""
+"""Removes what CloudFormation and Terraform fail with: service, tasks, revisions, attachments."""
 
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +23,10 @@ def services_of_the_suite(service: str) -> list[str]:
 def remove_workload(project: Project, given: Namespace) -> None:
     """Removes what runs in the cluster, what it ran, and what would keep a stack from going."""
     detach_senders(project, given.function)
-    for service in (given.service, *services_of_the_suite(given.service)):
+    services = [given.service, *services_of_the_suite(given.service)]
+    for service in services:
         remove_service(project, given.cluster, service)
+    stop_tasks(project, given.cluster, given.family, services)
     remove_revisions(project, given.family)
 
 
@@ -49,10 +49,7 @@ def detach_senders(project: Project, function: str) -> None:
 
 
 def remove_service(project: Project, cluster: str, service: str) -> None:
-    """Deletes the service and waits until its tasks are gone, which need the network.
-
-    A service has only the tags of events. It belongs to the project when its cluster does.
-    """
+    """Deletes the service. It belongs to the project when its cluster does."""
     services = "ecs describe_services cluster services[] -> services[?status!='INACTIVE']"
     with project.removing(f"service {service}"):
         found = project.call(services, cluster, service)
@@ -65,21 +62,28 @@ def remove_service(project: Project, cluster: str, service: str) -> None:
             project.call("ecs delete_service cluster service force=true", cluster, service)
             state = "it still drains"
             until(lambda: not project.call(services, cluster, service), DRAIN_SECONDS, state)
-        # After a break the service may be gone, and its tasks not yet.
-        state = "its tasks have not stopped"
-        until(lambda: not has_tasks(project, cluster, service), DRAIN_SECONDS, state)
 
 
-def has_tasks(project: Project, cluster: str, service: str) -> bool:
-    """Whether a task of the service has not stopped yet."""
-    part = f"tasks[?group=='service:{service}' && lastStatus!='STOPPED']"
-    for desired in ("RUNNING", "STOPPED"):
-        arns = project.call("ecs list_tasks cluster desiredStatus -> taskArns", cluster, desired)
-        for first in range(0, len(arns), TASKS_AT_ONCE):
-            tasks = arns[first : first + TASKS_AT_ONCE]
-            if project.call(f"ecs describe_tasks cluster tasks -> {part}", cluster, tasks):
-                return True
-    return False
+def stop_tasks(project: Project, cluster: str, family: str, services: list[str]) -> None:
+    """Stops the one-off tasks, and waits for all of the family, which need network and cluster."""
+    ours = [f"service:{service}" for service in services]
+
+    def find_tasks() -> list[str]:
+        part = "tasks[?lastStatus!='STOPPED'].[taskArn, group || '']"
+        listing = "ecs list_tasks cluster family desiredStatus -> taskArns"
+        found = []
+        for desired in ("RUNNING", "STOPPED"):
+            arns = project.call(listing, cluster, family, desired)
+            for first in range(0, len(arns), TASKS_AT_ONCE):
+                tasks = arns[first : first + TASKS_AT_ONCE]
+                found += project.call(f"ecs describe_tasks cluster tasks -> {part}", cluster, tasks)
+        return [arn for arn, group in found if group in ours or not group.startswith("service:")]
+
+    with project.removing(f"tasks of {family}"):
+        if find_ours(project, "cluster", cluster, "ecs"):
+            for arn in find_tasks():
+                project.call("ecs stop_task cluster task", cluster, arn)
+            until(lambda: not find_tasks(), DRAIN_SECONDS, "they have not stopped")
 
 
 def remove_revisions(project: Project, family: str) -> None:

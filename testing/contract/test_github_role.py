@@ -77,6 +77,15 @@ def test_direct_updates_may_do_what_the_function_and_the_reconciler_may():
     assert found == expected
 
 
+def test_the_printed_policy_for_the_new_fields_has_the_statements_of_the_function():
+    given = {"RunTasks": "true", "TaskLogGroupName": "/ecs/web", "ReadScalableTargets": "true"}
+    without, expected = (
+        by_sid(Stack(TEMPLATES["03-lambda.yml"], DIRECT | more).statements) for more in ({}, given)
+    )
+    found = policy("fields", TASK_DEFINITION_NAME="web", TASK_LOG_GROUP="/ecs/web")
+    assert by_sid(found) == {sid: expected[sid] for sid in expected.keys() - without.keys()}
+
+
 def test_the_printed_policy_for_direct_updates_has_the_roles_statements():
     assert role_stack(**DIRECT).statements == list(
         policy("direct", TASK_DEFINITION_NAME="web", PASSABLE_ROLE_ARNS=ROLES)

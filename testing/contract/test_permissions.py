@@ -327,7 +327,7 @@ def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
 # The deployer
 
 
-@pytest.mark.parametrize("part", ["", "network", "ledger", "api", "fleet", "instances"])
+@pytest.mark.parametrize("part", ["", "network", "ledger", "api", "fleet", "instances", "fields"])
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
 def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
     text = printed(part, AWS_DEFAULT_REGION=region).stdout
@@ -337,7 +337,9 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
     assert len(sids) == len(set(sids)) and all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)
 
 
-@pytest.mark.parametrize("part", ["", "network", "ledger", "api", "fleet", "instances", "direct"])
+@pytest.mark.parametrize(
+    "part", ["", "network", "ledger", "api", "fleet", "instances", "direct", "fields"]
+)
 def test_the_deployers_policies_know_the_partition_of_every_region(part):
     """The first and the last region of the commercial partition, and every region of the others."""
     session = botocore.session.get_session()

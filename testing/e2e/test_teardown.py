@@ -20,6 +20,7 @@ from support.make import PROJECT, TOOLS, Result
 from support.teardown import (
     ACCOUNT,
     BUCKET,
+    CLUSTER,
     FAMILY,
     FUNCTION,
     NAMES,
@@ -86,6 +87,8 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     iam = emulator.client("iam")
     iam.create_user(UserName="someone")
     iam.attach_user_policy(UserName="someone", PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/{SENDERS}")
+    ecs = emulator.client("ecs")
+    (task,) = ecs.run_task(cluster=CLUSTER, taskDefinition=FAMILY)["tasks"]
 
     first, second = (
         [program(verb, emulator.url) for verb in ("workload", "infrastructure")] for _ in range(2)
@@ -106,6 +109,8 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
         ),
     ]
     assert second == [Result(0, "")] * 2
+    (task,) = ecs.describe_tasks(cluster=CLUSTER, tasks=[task["taskArn"]])["tasks"]
+    assert task["lastStatus"] == "STOPPED"
     iam.delete_user(UserName="someone")
     assert emulator.inventory() == before
 

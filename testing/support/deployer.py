@@ -48,6 +48,7 @@ IDLE_HERE = {
         "Stacks",
         "cloudformation:ListChangeSets",
     ): "shows the owner of a stack that a break left in review",
+    ("Tasks", "ecs:StopTask"): "stops the one-off tasks that events with run_before left",
 }
 
 # Where the action that IAM knows is not called like the operation.

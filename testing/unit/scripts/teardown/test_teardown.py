@@ -61,16 +61,26 @@ def service_is(status: str) -> tuple[Any, ...]:
     return "ecs", "describe_services", {"services": [{"status": status}]}, requested
 
 
+def task(number: int, group: str, status: str) -> dict[str, str]:
+    """A task of the cluster."""
+    return {"taskArn": f"{ARN}:task/c/{number}", "group": group, "lastStatus": status}
+
+
 def tasks_are(status: str) -> list[tuple[Any, ...]]:
-    """The answers about the tasks of the cluster: no task shall run, and two shall stop."""
-    task = {"taskArn": f"{ARN}:task/c/1", "group": "service:s", "lastStatus": status}
-    other = {"taskArn": f"{ARN}:task/c/2", "group": "service:other", "lastStatus": "RUNNING"}
-    requested = [{"cluster": "c", "desiredStatus": desired} for desired in ("RUNNING", "STOPPED")]
-    return [
-        ("ecs", "list_tasks", {"taskArns": []}, requested[0]),
-        ("ecs", "list_tasks", {"taskArns": [task["taskArn"]]}, requested[1]),
-        ("ecs", "describe_tasks", {"tasks": [task, other]}, {"cluster": "c", "tasks": ANY}),
-    ]
+    """The answers about the tasks of the family, in turn those that shall run and shall stop.
+
+    One is a one-off task, one of our service, and one of the service of somebody else.
+    """
+    runs, stops = task(1, "family:f", status), task(2, "service:s", status)
+    other = task(3, "service:other", "RUNNING")
+    answers: list[tuple[Any, ...]] = []
+    for desired, tasks in (("RUNNING", [runs, other]), ("STOPPED", [stops])):
+        arns = [each["taskArn"] for each in tasks]
+        listed = {"cluster": "c", "family": "f", "desiredStatus": desired}
+        answers.append(("ecs", "list_tasks", {"taskArns": arns}, listed))
+        described = {"cluster": "c", "tasks": arns}
+        answers.append(("ecs", "describe_tasks", {"tasks": tasks}, described))
+    return answers
 
 
 def no_stack(name: str) -> tuple[Any, ...]:
@@ -88,32 +98,29 @@ CLUSTER_IS_OURS = (
 DELETE_SERVICE = ("ecs", "delete_service", {}, {"cluster": "c", "service": "s", "force": True})
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param(
-            [
-                *(service_is("ACTIVE"), CLUSTER_IS_OURS, DELETE_SERVICE),
-                *map(service_is, ("DRAINING", "DRAINING", "INACTIVE")),
-                *tasks_are("DEPROVISIONING"),
-                *tasks_are("STOPPED"),
-            ],
-            id="until it has drained and its tasks have stopped",
-        ),
-        pytest.param(
-            [
-                *(service_is("INACTIVE"), CLUSTER_IS_OURS),
-                *tasks_are("STOPPING"),
-                *tasks_are("STOPPED"),
-            ],
-            id="until its tasks have stopped where it is gone since a break",
-        ),
-    ],
-)
-def test_a_service_is_waited_for(account, project, steps):
-    account.lays_out(no_stack("mine-ecs"), *steps)
+def test_a_service_is_waited_for_until_it_has_drained(account, project):
+    statuses = map(service_is, ("DRAINING", "DRAINING", "INACTIVE"))
+    account.lays_out(no_stack("mine-ecs"), service_is("ACTIVE"), CLUSTER_IS_OURS, DELETE_SERVICE)
+    account.lays_out(*statuses)
 
     workload.remove_service(project, "c", "s")
+
+    assert not project.something_is_left
+
+
+def stopped(number: int) -> tuple[Any, ...]:
+    """The answer when a task is stopped."""
+    return "ecs", "stop_task", {}, {"cluster": "c", "task": f"{ARN}:task/c/{number}"}
+
+
+def test_one_off_tasks_are_stopped_and_waited_for_and_those_of_other_services_are_not(
+    account, project
+):
+    account.lays_out(no_stack("mine-ecs"), CLUSTER_IS_OURS)
+    account.lays_out(*tasks_are("RUNNING"), stopped(1), stopped(2))
+    account.lays_out(*tasks_are("DEPROVISIONING"), *tasks_are("STOPPED"))
+
+    workload.stop_tasks(project, "c", "f", ["s"])
 
     assert not project.something_is_left
 
