@@ -19,6 +19,8 @@ from typing import Any
 
 from ..aws.dynamodb import ConditionFailed, Item, Put, Table, Update
 from ..errors import InvalidEventError
+from ..model.request import fingerprint_of_event
+from ..model.revision_settings import masked
 from .entry import iso
 
 _BATCH, _MEMBER = "BATCH", "MEMBER#"
@@ -62,10 +64,13 @@ class Member:
     """Position in the batch, from 1."""
     request_id: str
     event: Mapping[str, Any]
+    """Of a batch in the table, without the values that may be secrets."""
     group: str | None = None
     """Groups can be deployed one after another."""
     after_task_of: int | None = None
     """Number of the member whose `run_before` must succeed first. None: it need not wait."""
+    fingerprint: str | None = None
+    """Fingerprint of the event, if the table has not all of its values."""
 
 
 class Batches:
@@ -118,6 +123,7 @@ class Batches:
                 json.loads(item["event"]),
                 item.get("group"),
                 item.get("after_task_of"),
+                item.get("fingerprint"),
             )
             for item in items
         ]
@@ -168,6 +174,7 @@ def _key(batch_id: str) -> str:
 
 
 def _member_item(batch_id: str, member: Member, expires: int) -> Item:
+    event = masked(member.event)
     return {
         "pk": _key(batch_id),
         "sk": f"{_MEMBER}{member.number:05d}",
@@ -176,6 +183,7 @@ def _member_item(batch_id: str, member: Member, expires: int) -> Item:
         "group": member.group,
         "after_task_of": member.after_task_of,
         # As text, which keeps the event unchanged.
-        "event": json.dumps(member.event, ensure_ascii=False),
+        "event": json.dumps(event, ensure_ascii=False),
+        "fingerprint": fingerprint_of_event(member.event) if event != member.event else None,
         "expires": expires,
     }

@@ -29,6 +29,8 @@ SETTING_CHANGES = ("environment", "secret", "command", "cpu", "memory", "task")
 HIDDEN = "(set)"
 """Shown in place of a value that may be a secret."""
 
+_NOT_A_VALUE = f"{HIDDEN} stands for a value that is neither shown nor stored: write the value"
+
 _NAMED = (("environment", "value", "environment"), ("secrets", "valueFrom", "secret"))
 """Lists of named values of a container: field, field of the value, and name in the changes."""
 
@@ -63,11 +65,11 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-servic
 class ContainerSettings:
     """New settings of one container. None, or a name that is missing, changes nothing."""
 
-    environment: Mapping[str, str | None] = field(default_factory=dict)
+    environment: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     """Values by name. None removes the variable."""
     secrets: Mapping[str, str | None] = field(default_factory=dict)
     """ARNs by name. None removes the secret."""
-    command: Sequence[str] | None = None
+    command: Sequence[str] | None = field(default=None, repr=False)
     """Empty: the command of the image."""
     cpu: int | None = None
     """CPU units."""
@@ -132,11 +134,18 @@ def violations(event: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]
     """Yields path and sentence of each violation that the schema cannot express."""
     if "" in event.get(CONTAINERS, {}):
         yield (CONTAINERS,), "'' is not a valid container name"
+    if HIDDEN in event.get("run_before", {}).get("command", ()):
+        yield ("run_before", "command"), _NOT_A_VALUE
     for path, fields in by_container(event):
         environment, secrets = fields.get("ecs_environment", {}), fields.get("ecs_secrets", {})
         for name in ("ecs_environment", "ecs_secrets"):
             if "" in fields.get(name, {}):
                 yield (*path, name), "'' is not a valid name of a variable"
+        for name, value in environment.items():
+            if value == HIDDEN:
+                yield (*path, "ecs_environment", name), _NOT_A_VALUE
+        if HIDDEN in fields.get("ecs_command", ()):
+            yield (*path, "ecs_command"), _NOT_A_VALUE
         for name, arn in secrets.items():
             here = (*path, "ecs_secrets", name)
             # The value is not shown: it may be the secret itself.
@@ -144,6 +153,29 @@ def violations(event: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]
                 yield here, "write the ARN of a secret in Secrets Manager or of a parameter in SSM"
             if arn is not None and environment.get(name) is not None:
                 yield here, "a name cannot be both in ecs_secrets and in ecs_environment"
+
+
+def masked(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an event that fits its schema, without the values that may be secrets."""
+    further = {name: _masked(fields) for name, fields in event.get(CONTAINERS, {}).items()}
+    run_before = {"run_before": {**event.get("run_before", {}), "command": [HIDDEN]}}
+    return {
+        **_masked(event),
+        **({CONTAINERS: further} if CONTAINERS in event else {}),
+        **(run_before if "run_before" in event else {}),
+    }
+
+
+def _masked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    environment = {
+        name: HIDDEN if value is not None and SENSITIVE.search(name) else value
+        for name, value in fields.get("ecs_environment", {}).items()
+    }
+    return {
+        **fields,
+        **({"ecs_environment": environment} if environment else {}),
+        **({"ecs_command": [HIDDEN]} if fields.get("ecs_command") else {}),
+    }
 
 
 def with_settings(task_definition: Json, settings: RevisionSettings, addressed: str) -> Json:

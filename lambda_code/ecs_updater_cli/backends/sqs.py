@@ -52,7 +52,7 @@ class LedgerBackend:
         """Returns the status of each service with an entry in the ledger, by number."""
         rows = {row.member.request_id: row for row in waiting}
         return {
-            rows[request_id].number: status_for(rows[request_id].member.event, item)
+            rows[request_id].number: status_for(rows[request_id].member, item)
             for request_id, item in self._progress(rows).items()
             if request_id in rows
         }
@@ -108,8 +108,8 @@ class LedgerBackend:
         )
 
 
-def status_for(event: Mapping[str, Any], item: dict[str, Any]) -> Status:
-    """Returns the status of the update that `event` requests, from the entry of its `request_id`.
+def status_for(member: Member, item: dict[str, Any]) -> Status:
+    """Returns the status of the update of a member, from the entry of its `request_id`.
 
     The update has failed if the entry belongs to another update, or cannot be read: then the
     reconciler does not end it.
@@ -117,9 +117,10 @@ def status_for(event: Mapping[str, Any], item: dict[str, Any]) -> Status:
     if problem := problem_of(item):
         cause = plain_cause(str(problem))
         return Status(State.FAILED, cause, error_type=type(problem).__name__)
-    service = item["service"]
+    service, event = item["service"], member.event
     is_service = is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
-    if is_service and item.get("fingerprint") in (None, fingerprint_of_event(event)):
+    own = (None, member.fingerprint, fingerprint_of_event(event))
+    if is_service and item.get("fingerprint") in own:
         return status_of(item)
     cause = (
         f"its request_id {event.get('request_id')} is taken by another update, of "
