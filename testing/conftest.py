@@ -30,6 +30,8 @@ _NOT_FROM_OUTSIDE = (
     *(
         "ALLOWED_IMAGES",
         "ALLOWED_SERVICES",
+        "ALLOWED_FIELDS",
+        "ALLOWED_SECRETS",
         "OPEN_UPDATE_MAX_HOURS",
         "CLUSTER_PATTERN",
         "LEDGER_CLUSTER_PATTERN",

@@ -48,6 +48,9 @@ SETTINGS = {
     "PERMISSIONS_BOUNDARY": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "ALLOWED_IMAGES": "registry.example.com/team/*,docker.io/library/busybox:1.3[67]",
     "ALLOWED_SERVICES": "ECSCluster/web,team-*/*",
+    "ALLOWED_FIELDS": "ecs_desired_count,run_before",
+    "ALLOWED_SECRETS": "arn:*:parameter/shop/*,*:secret:web-??????",
+    "TASK_LOG_GROUP": "/ecs/web-*",
     "LAUNCH_TYPE": "EC2",
     "RESERVED_CONCURRENCY": "2",
     "API_AUTH": "iam",
@@ -113,10 +116,8 @@ EXPLAINED = {
     ),
     "policies.another-function-fleet-sender-eu-west-1.tags": "CloudFormation cannot tag it",
     f"{MAPPING}.tags": UNTAGGED,
-    **{
-        f"rules.another-function-completer-{rule}.tags": UNTAGGED
-        for rule in ("deployments", "poll")
-    },
+    "rules.another-function-completer-deployments.tags": UNTAGGED,
+    "rules.another-function-completer-poll.tags": UNTAGGED,
     "templates.another-stack-ecs-instances.tags.ecs-updater": UNTAGGED,
     **{
         f"groups.another-stack-ecs-instances.tags.{tag}.PropagateAtLaunch": UNTAGGED for tag in TAGS

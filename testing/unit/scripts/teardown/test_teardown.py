@@ -78,8 +78,8 @@ def tasks_are(status: str) -> list[tuple[Any, ...]]:
         arns = [each["taskArn"] for each in tasks]
         listed = {"cluster": "c", "family": "f", "desiredStatus": desired}
         answers.append(("ecs", "list_tasks", {"taskArns": arns}, listed))
-        described = {"cluster": "c", "tasks": arns}
-        answers.append(("ecs", "describe_tasks", {"tasks": tasks}, described))
+        requested = {"cluster": "c", "tasks": arns}
+        answers.append(("ecs", "describe_tasks", {"tasks": tasks}, requested))
     return answers
 
 
