@@ -60,6 +60,9 @@ NARROWEST = {
     "ecs:DescribeTasks": {"task"},
     "ecs:ListClusters": {"*"},
     "ecs:ListServices": {"*"},
+    "ecs:RunTask": {"task-definition"},
+    "ecs:StopTask": {"task"},
+    "application-autoscaling:DescribeScalableTargets": {"*"},
     # Of instances; for a service it is evaluated with only the cluster as a condition.
     "ecs:ListTasks": {"*"},
     "ecr:BatchGetImage": {"repository"},
@@ -73,6 +76,7 @@ NARROWEST = {
     "iam:PassRole": {"role"},
     "logs:CreateLogStream": {"log-group"},
     "logs:PutLogEvents": {"log-group"},
+    "logs:GetLogEvents": {"log-group"},
     "sqs:SendMessage": {"ecs-updater-dead-letters"},
 }
 # What a wait, a check of the image and the ledger ask for besides, by the calls in the code.
@@ -95,6 +99,14 @@ BESIDE_THE_UPDATE = {
     ): {},
     ("ecs:DescribeTasks", _OF_THE_CLUSTER % "task" + "/0123"): {},
     ("ecs:ListTasks", "*"): {"ecs:cluster": _OF_THE_CLUSTER % "cluster"},
+    ("ecs:RunTask", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/ecs-dummy-task:2"): {
+        "ecs:cluster": _OF_THE_CLUSTER % "cluster"
+    },
+    ("ecs:StopTask", _OF_THE_CLUSTER % "task" + "/0123"): {
+        "ecs:cluster": _OF_THE_CLUSTER % "cluster"
+    },
+    ("logs:GetLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/web:log-stream:a"): {},
+    ("application-autoscaling:DescribeScalableTargets", "*"): {},
     ("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
     ("ecr:GetDownloadUrlForLayer", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
     ("ecr:DescribePullThroughCacheRules", "*"): {},
@@ -194,6 +206,9 @@ def _function_policy():
         "PassableRoleArns": f"{TASK_ROLE},{EXECUTION_ROLE}",
         "VerifyImage": "require",
         "LedgerTableName": "ecs-updater-ledger",
+        "RunTasks": "true",
+        "TaskLogGroupName": "/ecs/web",
+        "ReadScalableTargets": "true",
     }
     return Stack(TEMPLATES["03-lambda.yml"], parameters).statements
 

@@ -14,7 +14,8 @@ from unittest.mock import Mock
 import boto3
 import pytest
 
-from ecs_updater.aws import dynamodb, ecr, ecs
+from ecs_updater.aws import dynamodb, ecr, ecs, logs, scaling
+from ecs_updater.model.request import GUARDED_FIELDS
 from ecs_updater.settings import QueueSettings, Settings
 from support.cloudformation import TEMPLATES, Stack, allows
 from support.make import PROJECT
@@ -40,18 +41,28 @@ ONLY_STAR = (
         for verb in ("Create", "Open")
         for channel in ("ControlChannel", "DataChannel")
     }
-    | {"ecr:DescribePullThroughCacheRules"}
+    | {"ecr:DescribePullThroughCacheRules", "application-autoscaling:DescribeScalableTargets"}
 )
 
 ROLE = "arn:aws:iam::000000000000:role/task"
 SERVICE = "arn:aws:ecs:eu-west-1:000000000000:service/ECSCluster/web"
 ELSEWHERE = "arn:aws:ecs:eu-west-1:000000000000:service/Other/web"
 REVISION = "arn:aws:ecs:eu-west-1:000000000000:task-definition/web:7"
+TASK = "arn:aws:ecs:eu-west-1:000000000000:task/ECSCluster/0123"
+TASK_LOG = "arn:aws:logs:eu-west-1:000000000000:log-group:/ecs/web:log-stream:web/app/0123"
+IN_CLUSTER = {"ecs:cluster": "arn:aws:ecs:eu-west-1:000000000000:cluster/ECSCluster"}
 DEAD_LETTER_QUEUE = "arn:aws:sqs:eu-west-1:000000000000:ecs-updater-dead-letters"
 PASSED = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 REGISTERED = {"ecs:CreateAction": "RegisterTaskDefinition"}
 
-ALL = {"PassableRoleArns": ROLE, "VerifyImage": "warn", "LedgerTableName": "a-ledger"}
+ALL = {
+    "PassableRoleArns": ROLE,
+    "VerifyImage": "warn",
+    "LedgerTableName": "a-ledger",
+    "RunTasks": "true",
+    "TaskLogGroupName": "/ecs/*",
+    "ReadScalableTargets": "true",
+}
 """The parameters with which the function may do all that it ever may."""
 
 EVERYTHING = {"LaunchType": "EC2", "AccountLogRole": "make"}
@@ -167,12 +178,14 @@ def variables(name: str, template: dict[str, Any], **parameters: Any) -> dict[st
 
 
 def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_services():
-    called = called_by(ecs, "ecs") | called_by(dynamodb, "dynamodb") | called_by(ecr, "ecr")
-    services = ("ecs:", "dynamodb:", "ecr:")
+    gateways = {"ecs": ecs, "dynamodb": dynamodb, "ecr": ecr}
+    gateways |= {"logs": logs, "application-autoscaling": scaling}
+    called = set().union(*(called_by(module, service) for service, module in gateways.items()))
+    by_lambda = {"logs:CreateLogStream", "logs:PutLogEvents"}
     # Only the command line watches a batch and lists names: test_permissions_fleet.py.
     of_senders = {"dynamodb:BatchGetItem", "ecs:ListServices", "ecs:ListClusters"}
-    allowed = {action for action in actions(policy(**ALL)) if action.startswith(services)}
-    assert allowed == called - of_senders
+    allowed = {action for action in actions(policy(**ALL)) if action.split(":")[0] in gateways}
+    assert allowed - by_lambda == called - of_senders
 
 
 @pytest.mark.parametrize(
@@ -189,6 +202,10 @@ def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_s
         ("ecs:TagResource", SERVICE, {}),
         ("ecs:UntagResource", SERVICE, {}),
         ("iam:PassRole", ROLE, PASSED),
+        ("ecs:RunTask", REVISION, IN_CLUSTER),
+        ("ecs:StopTask", TASK, IN_CLUSTER),
+        ("logs:GetLogEvents", TASK_LOG, {}),
+        ("application-autoscaling:DescribeScalableTargets", "*", {}),
         (
             "logs:CreateLogStream",
             "arn:aws:logs:eu-west-1:000000000000:log-group:/aws/lambda/ecs-updater:log-stream:x",
@@ -220,6 +237,10 @@ def test_the_function_may(action, resource, context):
         ("ecs:TagResource", "arn:aws:ecs:eu-west-1:000000000000:cluster/ECSCluster", {}),
         ("ecs:DeleteService", SERVICE, {}),
         ("ecs:DeregisterTaskDefinition", REVISION, {}),
+        ("ecs:RunTask", REVISION, {"ecs:cluster": IN_CLUSTER["ecs:cluster"] + "Two"}),
+        ("ecs:RunTask", REVISION, {}),
+        ("ecs:StopTask", TASK.replace("ECSCluster", "Other"), IN_CLUSTER),
+        ("logs:GetLogEvents", TASK_LOG.replace("/ecs/", "/aws/"), {}),
         ("iam:PassRole", ROLE, {}),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
         ("iam:PassRole", ROLE + "-other", PASSED),
@@ -234,8 +255,16 @@ def test_the_function_may_not(action, resource, context):
     assert not allows(policy(**ALL), action, resource, context)
 
 
-def test_without_passable_roles_no_role_can_be_passed():
-    assert "iam:PassRole" not in actions(policy())
+def test_without_their_parameters_no_role_can_be_passed_and_no_task_run():
+    by_parameter = {action for action in actions(policy(**ALL)) if action not in actions(policy())}
+    assert by_parameter > {"iam:PassRole", "ecs:RunTask", "ecs:StopTask", "logs:GetLogEvents"}
+
+
+@pytest.mark.parametrize("template", [LAMBDA, API, FLEET], ids=["function", "api", "fleet"])
+def test_the_templates_accept_the_fields_that_the_code_guards(template):
+    pattern = template["Parameters"]["AllowedFields"]["AllowedPattern"]
+    fields_or_all = re.findall(r"[a-z_]+|\\\*", pattern)
+    assert sorted(fields_or_all) == sorted((*GUARDED_FIELDS, r"\*"))
 
 
 @pytest.mark.parametrize(
