@@ -77,6 +77,13 @@ CALLS = {
         "DescribeServiceRevisions": {"serviceRevisionArns": [ARN]},
         "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
     },
+    "application-autoscaling": {
+        "DescribeScalableTargets": {
+            "ServiceNamespace": "ecs",
+            "ResourceIds": ["service/c/s"],
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+    },
     "dynamodb": {
         "DescribeTable": {"TableName": "table"},
         "GetItem": {"TableName": "table", "Key": KEY},
@@ -241,7 +248,7 @@ SOURCES = [path.read_text(encoding="utf-8") for path in sorted(CODE.rglob("*.py"
 
 def test_the_bundle_has_the_data_of_the_services_that_the_code_makes_clients_for_and_no_other():
     """The services are literals in the code: else the data that the bundle needs is unknown."""
-    makers = re.compile(r'\.(?:create_client|client|resource)\(\s*"?(\w*)')
+    makers = re.compile(r'\.(?:create_client|client|resource)\(\s*"?([\w-]*)')
     assert {service for source in SOURCES for service in makers.findall(source)} == SERVICES
 
 

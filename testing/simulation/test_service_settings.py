@@ -294,6 +294,16 @@ def test_a_deployment_of_the_same_revision_by_another_caller_is_not_taken_for_it
     assert world.verdicts[0] == "INTERRUPTED"
 
 
+def test_a_later_update_comes_after_the_settings_of_a_failed_one_were_restored(make_world):
+    world = make_world(image=BAD)
+    world.send(**{**SCALE, "ecs_image_name": "app:2"}, ecs_deployment=HALF, **BACK)
+    world.pass_time(30)
+    assert world.update(3).verdict == "SUCCEEDED"
+    world.reconcile_all()
+    assert settings_of(world)[:3] == (1, 1, 100) and world.image == "app:3"
+    assert world.verdicts == ["SUCCEEDED", "SUPERSEDED"]
+
+
 def test_a_denied_update_says_that_the_service_is_as_it_was(world):
     world.ecs.fail("UpdateService", DENIED)
     outcome = world.send(**SCALE)

@@ -92,7 +92,7 @@ def judge_scale(state: RolloutState, same_failures: int, scale: Scale) -> Judgem
     """
     judgement, deployment = judge(state, same_failures), state.deployment
     has_succeeded = judgement is not None and judgement.verdict == Verdict.SUCCEEDED
-    if deployment is None or state.is_replaced:
+    if state.service_status != "ACTIVE" or deployment is None or state.is_replaced:
         return _superseded(state.primary) if has_succeeded and state.primary else judgement
     if scale.desired_count not in (None, state.desired):
         return Judgement(

@@ -365,6 +365,7 @@ INVALID = {
         f"reserved tag {key}": ({"ecs_tag": {key: "v"}}, key)
         for key in ("aws:x", "AWS:x", "aWs:cloudformation:stack-name", "aws:")
     },
+    "breaker": ({"ecs_deployment": {"deploymentCircuitBreaker": {"on": True}}}, "'on' was unexp"),
     "empty key": ({"ecs_tag": {"": "v"}}, "ecs_tag: '' does not match any of the regexes"),
     "long key": ({"ecs_tag": {"k" * 129: "v"}}, "ecs_tag: 'kkk"),
     "long value": ({"ecs_tag": {"k": "v" * 257}}, " is too long"),
@@ -416,6 +417,30 @@ INVALID = {
         for depth in (300, 100_000)
     },
 }
+
+
+@pytest.mark.parametrize(
+    "field, value, words",
+    [
+        *(
+            ("ecs_task_definition", name, f"{name!r} is neither family:revision nor its ARN")
+            for name in ("f", "f:0", "f:1\n", "a/f:1", f"{ARN}:f:1")
+        ),
+        *(
+            (field, value, f"an existing revision cannot be combined with {field}")
+            for field, value in (
+                ("ecs_image_name", "busybox"),
+                ("ecs_container_images", {"c": "busybox"}),
+                ("ecs_command", []),
+                ("ecs_container_settings", {"c": {"ecs_cpu": 1}}),
+                ("ecs_task_cpu", 256),
+            )
+        ),
+    ],
+)
+def test_an_existing_revision_has_a_name_and_no_other_content(event, field, value, words):
+    fields = {"ecs_image_name": None, "ecs_task_definition": "f:1", field: value}
+    assert violation_of(event(**fields)) == f"ecs_task_definition: {words}"
 
 
 @pytest.mark.parametrize("fields, words", INVALID.values(), ids=INVALID)
