@@ -38,6 +38,7 @@ COUNT = {"ecs_desired_count": 3}
 SCALE = {"ecs_image_name": None, **COUNT}
 """An image of None leaves the field out."""
 BOTH = {**COUNT, "ecs_deployment": {"minimumHealthyPercent": 50}}
+TASK = {"run_before": {"command": ["migrate"]}}
 WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 BROKEN = {"breaker": BREAKER}
 
@@ -93,6 +94,21 @@ SCENARIOS = [
         BAD,
         by_reconciler=True,
     ),
+    Scenario("update after a task", WAIT | TASK, "SUCCEEDED", True),
+    Scenario("queue, task", TASK, "SUCCEEDED", True),
+    Scenario("update after a failed task", WAIT | TASK, "FAILED", False, task_exits_with=1),
+    Scenario("reconciler, after a task", TASK, "SUCCEEDED", True, by_reconciler=True),
+    Scenario(
+        "reconciler, failed task", TASK, "FAILED", False, by_reconciler=True, task_exits_with=1
+    ),
+    Scenario(
+        "update after a task, rolled back",
+        WAIT | BACK | TASK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        begins_at="UpdateService",
+    ),
     Scenario("rollback event", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True),
     Scenario(
         "rollback event over INACTIVE",
@@ -145,7 +161,12 @@ SCENARIOS = [
 READS = ("Describe", "List", "Get", "Query")
 """What has no effect: whether it fails before or after makes no difference."""
 
-FOLLOWED = ("update", "update, rolled back by StopServiceDeployment", "update, rolled back by ECS")
+FOLLOWED = (
+    "update",
+    "update after a task",
+    "update, rolled back by StopServiceDeployment",
+    "update, rolled back by ECS",
+)
 """After these another update comes."""
 
 

@@ -10,7 +10,7 @@ from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.store import History
 from fakes.simulated_ecs import Image, Timing
-from fakes.wire import SERVICE_ARN
+from fakes.wire import SERVICE_ARN, Fault, Request
 
 from .rollout_world import EVENT, OLD_TAGS, Function, Outcome, World
 from .trouble import DYNAMODB, Trouble
@@ -65,6 +65,8 @@ class Scenario:
     """Whether the process that something happens to is the reconciler, after an update that did not
     wait.
     """
+    task_exits_with: int = 0
+    """Exit code of the task of ``run_before``."""
 
     @property
     def state(self) -> tuple[dict[str, str], Mapping[str, str]]:
@@ -84,7 +86,7 @@ class Scenario:
         rollback, and none else.
         """
         first = [OLD, self.fields.get("ecs_image_name", NEW)]
-        if not first[1]:
+        if not first[1] or self.verdict == "FAILED":
             return [OLD]
         return first if self.is_new else [*first, OLD]
 
@@ -94,6 +96,7 @@ class Scenario:
         scales = "ecs_image_name" in self.fields and not self.fields["ecs_image_name"]
         world.ecs.images.becomes(OLD, self.image if scales else GOOD)
         world.ecs.publish(NEW, self.image)
+        world.ecs.world.one_off.image = Image.exits(self.task_exits_with, 1, 1, True)
         if self.is_updated_first:
             assert world.send(request_id="request-0", wait_seconds=60).verdict == "SUCCEEDED"
         if self.is_old_inactive:
@@ -138,6 +141,24 @@ class Run:
         self.scenario, self.figures = scenario, figures
         self.world = scenario.world(function)
         self._name = ""
+        self._early: list[str] = []
+        """Changes of the service before the success of the task."""
+        if "run_before" in scenario.fields:
+            self._watch_changes()
+
+    def _watch_changes(self) -> None:
+        ecs, before = self.world.ecs, self.world.ecs.before
+        assert before
+
+        def watch(request: Request) -> tuple[Fault, bool] | None:
+            tasks = ecs.world.one_off.all
+            has_succeeded = any(task.containers[0].exit_code == 0 for task in tasks)
+            is_change = request.operation in ("TagResource", "UntagResource", "UpdateService")
+            if is_change and not has_succeeded:
+                self._early.append(request.operation)
+            return before(request)
+
+        ecs.before = watch
 
     def with_trouble(self, trouble: Trouble, recovery: Recovery) -> None:
         """Runs the scenario with a fault and the recovery, and checks the end."""
@@ -271,10 +292,9 @@ class Run:
         self._check_deployments()
         again = scenario.send(world)
         self._check_outcome(again)
-        is_back = scenario.verdict == "ROLLED_BACK"
+        names = {"ROLLED_BACK": "RolloutRolledBackError", "FAILED": "TaskRunFailedError"}
         self.expect(
-            again.verdict == scenario.verdict
-            or (is_back and again.verdict == "RolloutRolledBackError"),
+            again.verdict in (scenario.verdict, names.get(scenario.verdict)),
             f"to send it again is answered with {again.verdict}, {again.text}",
         )
         self._check_nothing_is_left()
@@ -363,7 +383,16 @@ class Run:
         made = self._images_made()
         self.expect(made == self.scenario.deployments, f"the deployments were of {made}")
         unused = len(self.world.ecs.world.task_definitions) - len(set(self.world.made.values()))
-        self.expect(not unused, f"{unused} revisions were registered and never used")
+        meant = self.scenario.verdict == "FAILED"
+        self.expect(unused == meant, f"{unused} revisions were registered and never used")
+        if "run_before" in self.scenario.fields:
+            self._check_task()
+
+    def _check_task(self) -> None:
+        """One task has run, and the service has changed after its success only."""
+        tasks = self.world.ecs.world.one_off.all
+        self.expect(len(tasks) == 1, f"{len(tasks)} tasks were started")
+        self.expect(not self._early, f"before the success of the task: {self._early}")
 
 
 def the_same_again(run: Run) -> None:

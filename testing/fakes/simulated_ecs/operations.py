@@ -60,6 +60,8 @@ class Operations:
             "UpdateService": self._update_service,
             "DescribeTaskDefinition": self._describe_task_definition,
             "RegisterTaskDefinition": lambda body: {"taskDefinition": self._world.register(body)},
+            "RunTask": lambda body: self._world.run_task(body, self._cluster(body)),
+            "StopTask": self._world.one_off.stop,
             "ListTasks": self._list_tasks,
             "DescribeTasks": self._describe_tasks,
             "TagResource": self._tag_resource,
@@ -171,12 +173,20 @@ class Operations:
 
     def _list_tasks(self, body: Body) -> Body:
         cluster = self._cluster(body)
-        service = self._scheduler(body["serviceName"], body).service
+        filters = body.keys() & {"serviceName", "startedBy", "family", "desiredStatus"}
+        if "startedBy" in filters and len(filters) > 1:
+            raise Refusal("InvalidParameterException", "startedBy must be the only filter.")
         found = [
             task.arn
             for task in self._all_tasks()
-            if (task.cluster_arn, task.service_name) == (cluster, service.name)
-            and task.desired_status == body["desiredStatus"]
+            if task.cluster_arn == cluster
+            and task.desired_status == body.get("desiredStatus", "RUNNING")
+            and body.get("startedBy", task.deployment_id) == task.deployment_id
+            and body.get("family", task.task_definition["family"]) == task.task_definition["family"]
+            and (
+                "serviceName" not in body
+                or task.service_name == self._scheduler(body["serviceName"], body).service.name
+            )
         ]
         return _page("taskArns", sorted(found), body)
 
@@ -203,7 +213,7 @@ class Operations:
             for scheduler in self._world.schedulers.values()
             for t in scheduler.service.tasks
             if not t.is_forgotten(now)
-        ]
+        ] + [task for task in self._world.one_off.all if not task.is_forgotten(now)]
 
     # Service deployments.
 

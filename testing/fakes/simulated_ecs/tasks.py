@@ -116,7 +116,9 @@ class Task:
             "desiredStatus": self.desired_status,
             "lastStatus": self.last_status,
             "healthStatus": self.health,
-            "group": f"service:{self.service_name}",
+            "group": f"service:{self.service_name}"
+            if self.service_name
+            else f"family:{self.task_definition['family']}",
             "startedBy": self.deployment_id,
             "launchType": self.launch_type,
             "cpu": self.task_definition.get("cpu", "256"),
