@@ -27,7 +27,7 @@ from support.fault_runs import (
     the_reconciler_first,
     the_same_again,
 )
-from support.rollout_world import Function
+from support.rollout_world import EVENT, OLD_TAGS, Function
 from support.sampling import sample
 from support.trouble import FAILURES, KILLS, Reach, Trouble
 
@@ -39,6 +39,8 @@ SCALE = {"ecs_image_name": None, **COUNT}
 """An image of None leaves the field out."""
 BOTH = {**COUNT, "ecs_deployment": {"minimumHealthyPercent": 50}}
 TASK = {"run_before": {"command": ["migrate"]}}
+EXISTING = EVENT | {"ecs_task_definition": "ecs-dummy-task:1", "ecs_tag": OLD_TAGS}
+del EXISTING["ecs_image_name"]
 WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 BROKEN = {"breaker": BREAKER}
 
@@ -109,6 +111,7 @@ SCENARIOS = [
         BAD,
         begins_at="UpdateService",
     ),
+    Scenario("existing revision", WAIT, "SUCCEEDED", False, event=EXISTING, is_updated_first=True),
     Scenario("rollback event", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True),
     Scenario(
         "rollback event over INACTIVE",
