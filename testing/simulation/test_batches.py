@@ -69,7 +69,7 @@ def begun(world, *events, waves=None, max_failures=None):
     waves = waves or [None] * len(events)
     found = new_batch(list(events), waves, max_failures, REAL_TIME)
     ledger.save_batch(found)
-    assert ledger.find_batch(found.batch.id) == found
+    assert ledger.find_batch(found.batch.id).batch == found.batch
     return ledger, found
 
 
@@ -104,6 +104,24 @@ def test_the_local_backend_deploys_and_writes_the_history(world, printer):
     entry = History(world.table).find(f"{batch.batch.id}-00001")
     assert (entry.verdict, entry.batch) == ("SUCCEEDED", batch.batch.id)
     assert entry.caller.startswith("direct, ecs-updater")
+
+
+@pytest.mark.parametrize("image", [Image.good(), BAD])
+def test_neither_the_local_backend_nor_its_ledger_shows_a_value_that_may_be_a_secret(
+    world, printer, image
+):
+    world.ecs.images.becomes("busybox", image)
+    event = {name: value for name, value in EVENT.items() if name != "ecs_image_name"}
+    event |= {"ecs_environment": {"TOKEN": "sentinel"}, "ecs_command": ["sentinel"]}
+    ledger, batch = begun(world, event, {**event, "ecs_service_name": "gone"})
+    code, out = deploy_locally(world, ledger, batch, printer)
+    stored = str(world.dynamodb.items)
+    assert code == 1 and "sentinel" not in out + stored and "(set)" in stored
+    assert "SUCCEEDED" in out or "exited with code 3" in out
+    # A batch that is taken up again has no such values to deploy.
+    resumed = ledger.find_batch(batch.batch.id)
+    assert deploy_locally(world, ledger, resumed, printer, resumes=True)[0] == 1
+    assert "sentinel" in str(world.ecs.service.primary.revision.task_definition)
 
 
 def test_the_local_backend_rolls_back_what_fails(world, printer):

@@ -17,6 +17,7 @@ from fakes.simulated_ecs import BREAKER
 from support.fault_runs import (
     BAD,
     GOOD,
+    OLD,
     OTHER,
     OTHER_EVENT,
     REQUEST,
@@ -41,6 +42,29 @@ BOTH = {**COUNT, "ecs_deployment": {"minimumHealthyPercent": 50}}
 TASK = {"run_before": {"command": ["migrate"]}}
 EXISTING = EVENT | {"ecs_task_definition": "ecs-dummy-task:1", "ecs_tag": OLD_TAGS}
 del EXISTING["ecs_image_name"]
+SETTINGS = {
+    "ecs_environment": {"ADDED": "1", "OLD": None},
+    "ecs_secrets": {
+        "ADDED_SECRET": "arn:aws:ssm:eu-west-1:123456789012:parameter/shop",
+        "OLD_SECRET": None,
+    },
+    "ecs_command": [],
+    "ecs_cpu": 64,
+    "ecs_task_cpu": 512,
+    "ecs_task_memory": 1024,
+}
+WITH_SETTINGS = {
+    "containers": [
+        {
+            "name": "ecs-dummy-container",
+            "image": OLD,
+            "memory": 128,
+            "environment": [{"name": "OLD", "value": "1"}],
+            "secrets": [{"name": "OLD_SECRET", "valueFrom": "old"}],
+            "command": ["sh"],
+        }
+    ]
+}
 WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 BROKEN = {"breaker": BREAKER}
 
@@ -48,6 +72,7 @@ SCENARIOS = [
     Scenario("update", {}, "SUCCEEDED", True),
     Scenario("update and wait", WAIT, "SUCCEEDED", True, begins_at="UpdateService"),
     Scenario("forced deployment", FORCED, "SUCCEEDED", True),
+    Scenario("settings", SETTINGS, "SUCCEEDED", True, options=WITH_SETTINGS),
     Scenario(
         "update, rolled back by StopServiceDeployment", WAIT | BACK, "ROLLED_BACK", False, BAD
     ),

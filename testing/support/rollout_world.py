@@ -169,7 +169,9 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """Environment of the function."""
-        return {"ALLOWED_FIELDS": "*"} | ({"LEDGER_TABLE": TABLE} if self.table else {})
+        return {"ALLOWED_FIELDS": "*", "ALLOWED_SECRETS": "*"} | (
+            {"LEDGER_TABLE": TABLE} if self.table else {}
+        )
 
     def send(
         self,

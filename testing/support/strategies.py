@@ -508,6 +508,54 @@ def task_definitions(draw: st.DrawFn) -> dict[str, Any]:
     return family | body | {"containerDefinitions": containers}
 
 
+# Settings of a revision
+
+SETTINGS_NAMES = ("A", "B", "DB_PASSWORD", "a.b")
+_ARN = "arn:aws:ssm:eu-west-1:123456789012:parameter/"
+_SETTING_TEXTS = st.sampled_from(["", "1"]) | st.text(max_size=4)
+NAMED = {
+    "environment": ("value", _SETTING_TEXTS),
+    "secrets": ("valueFrom", st.sampled_from([f"{_ARN}a", f"{_ARN}b/c"])),
+}
+"""Lists of named values of a container: the field of the value, and values."""
+
+
+@st.composite
+def container_settings(draw: st.DrawFn) -> dict[str, Any]:
+    """Settings of a container, in which no name is both a variable and a secret."""
+    names_of_settings = draw(st.permutations(SETTINGS_NAMES))
+    at = draw(st.integers(0, len(names_of_settings)))
+    split = {"environment": names_of_settings[:at], "secrets": names_of_settings[at:]}
+    fields = {
+        f"ecs_{kind}": {name: draw(st.none() | NAMED[kind][1]) for name in split[kind]}
+        for kind in NAMED
+    } | {
+        "ecs_command": draw(st.lists(_SETTING_TEXTS, max_size=2)),
+        "ecs_cpu": draw(st.integers(0, 2)),
+        "ecs_memory": draw(st.integers(6, 8)),
+    }
+    chosen = draw(st.sets(st.sampled_from(sorted(fields)), min_size=1))
+    return {name: value for name, value in fields.items() if name in chosen}
+
+
+@st.composite
+def with_named_values(draw: st.DrawFn, task_definition: dict[str, Any]) -> dict[str, Any]:
+    """A task definition whose containers have some of the names that settings have."""
+    containers = []
+    for container in task_definition["containerDefinitions"]:
+        named = {}
+        for kind, (key, values) in NAMED.items():
+            names_of_settings = draw(st.lists(st.sampled_from(SETTINGS_NAMES), max_size=3))
+            pairs = [
+                {"name": name, key: draw(values), **draw(st.sampled_from([{}, {"newer": [{}]}]))}
+                for name in names_of_settings
+            ]
+            named[kind] = [*container.get(kind, []), *pairs]
+        is_named = draw(st.booleans())
+        containers.append({**container, **named} if is_named else container)
+    return {**task_definition, "containerDefinitions": containers}
+
+
 task_definition_tags = st.lists(
     st.fixed_dictionaries(
         {

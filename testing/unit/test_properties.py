@@ -444,6 +444,124 @@ def accepted_by_the_sdk(body: dict[str, Any]) -> bool:
     return not ParamValidator().validate(body, REGISTERED).has_errors()
 
 
+ANY_SETTING = {"ALLOWED_FIELDS": "*", "ALLOWED_SECRETS": "*"}
+UPDATE_CALLS = [
+    "DescribeServices",
+    "DescribeTaskDefinition",
+    "RegisterTaskDefinition",
+    "UpdateService",
+]
+
+
+@given(data=st.data(), task_definition=strategies.task_definitions(), has_image=st.booleans())
+def test_any_combination_of_settings_changes_what_it_names_and_nothing_else_and_only_once(
+    data, task_definition, has_image
+):
+    """Whatever is in the task definition, with as many calls as for an image."""
+    body = data.draw(strategies.with_named_values(task_definition))
+    names = [container["name"] for container in body["containerDefinitions"]]
+    settings = {
+        name: data.draw(strategies.container_settings())
+        for name in data.draw(st.lists(st.sampled_from(names), unique=True))
+    }
+    size = data.draw(st.sampled_from([{}, {"ecs_task_cpu": 512, "ecs_task_memory": 1024}]))
+    image = {"ecs_image_name": "registry.example/new:1"} if has_image else {}
+    event = {
+        "ecs_cluster_name": "ECSCluster",
+        "ecs_service_name": "ecs-dummy-service",
+        "ecs_container_name": names[0],
+        "ecs_container_settings": {name: settings[name] for name in settings if name != names[0]},
+        **settings.get(names[0], {}),
+        **size,
+        **image,
+    }
+    expected = with_images(body, {names[0]: "registry.example/new:1"} if has_image else {})
+    for container in expected["containerDefinitions"]:
+        set_container(container, settings.get(container["name"], {}))
+    for name in ("cpu", "memory"):
+        if size and task_size(expected.get(name)) != size[f"ecs_task_{name}"]:
+            expected[name] = str(size[f"ecs_task_{name}"])
+    fake = running(body)
+
+    if any(
+        {name for name, _ in effective(container)["environment"]}
+        & {name for name, _ in effective(container)["secrets"]}
+        & {*named.get("ecs_environment", {}), *named.get("ecs_secrets", {})}
+        for container in expected["containerDefinitions"]
+        if (named := settings.get(container["name"]))
+    ):
+        with pytest.raises(InvalidEventError, match="has this name: remove it"):
+            run(fake, event, **ANY_SETTING)
+        assert fake.writes == []
+        return
+    answer = run(fake, event, **ANY_SETTING)
+
+    changes = sorted(change["what"] for change in answer["body"]["changes"])
+    assert changes == sorted(differing(body, expected))
+    assert fake.writes == [] or fake.operations == UPDATE_CALLS
+    assert bool(fake.writes) == bool(changes)
+    if changes:
+        (registered,) = registered_bodies(fake)
+        assert same_json(registered, expected)
+    again = run(fake, event, **ANY_SETTING)["body"]
+    assert again["changes"] == [] and len(registered_bodies(fake)) == bool(changes)
+
+
+def set_container(container: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Writes settings into a container: the oracle."""
+    for kind, (key, _) in strategies.NAMED.items():
+        wanted = settings.get(f"ecs_{kind}", {})
+        old = container.get(kind, [])
+        kept = [pair for pair in old if wanted.get(pair.get("name"), pair) is not None]
+        new = [
+            pair | ({key: wanted[pair["name"]]} if pair.get("name") in wanted else {})
+            for pair in kept
+        ]
+        known = {pair.get("name") for pair in old}
+        new += [
+            {"name": name, key: value}
+            for name, value in wanted.items()
+            if value is not None and name not in known
+        ]
+        if new != old:
+            container[kind] = new
+    for field in ("command", "cpu", "memory"):
+        if f"ecs_{field}" in settings:
+            container[field] = settings[f"ecs_{field}"]
+
+
+def effective(container: dict[str, Any]) -> dict[str, Any]:
+    """What ECS makes of the settings of a container: of equal names the last, of nothing 0."""
+    named = {
+        kind: {pair["name"]: pair.get(key) for pair in container.get(kind, []) if "name" in pair}
+        for kind, (key, _) in strategies.NAMED.items()
+    }
+    return {kind: set(values.items()) for kind, values in named.items()} | {
+        "command": container.get("command", []),
+        "cpu": container.get("cpu", 0),
+        "memory": container.get("memory"),
+        "image": container.get("image"),
+    }
+
+
+def task_size(text: str | None) -> float | None:
+    """The size of a task in CPU units or MiB."""
+    match = re.fullmatch(r"(?i)([0-9]+|[0-9]*\.[0-9]+) *(vcpu|gb)?", text or "")
+    return match and round(float(match[1]) * (1024 if match[2] else 1))
+
+
+def differing(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """The names of the settings and images that differ."""
+    names = {f"task.{name}" for name in ("cpu", "memory") if before.get(name) != after.get(name)}
+    for old, new in zip(before["containerDefinitions"], after["containerDefinitions"], strict=True):
+        container, was, is_now = old["name"], effective(old), effective(new)
+        for kind, what in (("environment", "environment"), ("secrets", "secret")):
+            changed = {name for name, _ in was.pop(kind) ^ is_now.pop(kind)}
+            names |= {f"{what}.{container}.{name}" for name in changed}
+        names |= {f"{field}.{container}" for field in was if was[field] != is_now[field]}
+    return names
+
+
 # Image references
 
 

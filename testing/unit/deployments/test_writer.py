@@ -2,6 +2,7 @@
 
 import pytest
 
+from ecs_updater.deployments.writer import is_registered_as
 from fakes.wire import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 READS = ["DescribeServices", "DescribeTaskDefinition"]
@@ -87,3 +88,17 @@ def test_reserved_tags_are_kept_and_not_counted(ecs_fake, send, event):
     assert ecs_fake.service.tags == many(25, "new") | aws
     assert ecs_fake.writes.index("TagResource") < ecs_fake.writes.index("UntagResource")
     assert not any(key.startswith("aws:") for key in sent(ecs_fake, "UntagResource")[0]["tagKeys"])
+
+
+def test_a_revision_is_found_again_whether_or_not_ecs_returns_its_empty_lists(fields):
+    container = {"name": "a", "image": "b", "environment": [{"name": "C", "value": ""}]}
+    sent = {"family": "f", "containerDefinitions": [{**container, "secrets": [], "command": []}]}
+    found = {
+        "family": "f",
+        "containerDefinitions": [{**container, "mountPoints": []}],
+        "revision": 2,
+    }
+    assert is_registered_as(sent, found, [], fields)
+    for other in ({"command": ["sh"]}, {"environment": []}, {"secrets": [{"name": "D"}]}):
+        changed = {**found, "containerDefinitions": [{**container, **other}]}
+        assert not is_registered_as(sent, changed, [], fields)
