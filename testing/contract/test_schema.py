@@ -37,6 +37,8 @@ KEYWORDS = {
     "minimum",
     "maximum",
     "items",
+    # API Gateway ignores it. The function checks it.
+    "minItems",
 }
 
 BASE = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "i", "ecs_tag": {}}
@@ -64,6 +66,15 @@ SETTINGS: list[tuple[str, list[Any], list[Any]]] = [
         [{"strategy": "ROLLING"}, {"maximumPercent": "200"}, {"deploymentCircuitBreaker": True}],
     ),
     ("ecs_task_definition", ["family:1"], ["", 1, None]),
+    (
+        "run_before",
+        [{"command": ["sh"]}, {"command": [""], "container": "c", "timeout_seconds": 3600}],
+        [
+            *({"command": value} for value in ([], [1], "sh", None)),
+            *({"command": ["sh"], "timeout_seconds": value} for value in (0, 3601, "60", None)),
+            *({}, {"command": ["sh"], "container": ""}, {"command": ["sh"], "surplus": 1}),
+        ],
+    ),
 ]
 
 # The contract's table: for each field, values on the one and on the other side of each of its

@@ -24,6 +24,8 @@ ALLOWED = {"ALLOWED_FIELDS": "*", "ALLOWED_SECRETS": "*"}
 NAMES = {"ecs_image_name": None, "ecs_tag": None, "ecs_container_name": "ecs-dummy-container"}
 """An event with settings only."""
 
+NOTHING = {"ALLOWED_FIELDS": "", "ALLOWED_SECRETS": ""}
+
 FORBIDDEN = [
     ({}, {"ecs_cpu": 1}, "ecs_cpu is not allowed: ALLOWED_FIELDS="),
     (
@@ -55,7 +57,7 @@ FORBIDDEN = [
 def test_a_setting_that_is_not_allowed_is_refused_before_any_request_to_aws(
     make_world, environment, fields, text
 ):
-    world, environment = make_world(), {"ALLOWED_FIELDS": "", **environment}
+    world, environment = make_world(), {**NOTHING, **environment}
     for more in ({}, {"dry_run": True}, NAMES):
         outcome = world.send(environment=environment, **fields, **more)
         assert isinstance(outcome.error, NotAllowedError) and world.process.sent == []
