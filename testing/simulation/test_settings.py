@@ -177,7 +177,9 @@ HIDDEN = {
 }
 FURTHER = {"ecs_container_settings": {"sidecar": HIDDEN}}
 MANY = {f"A{number}": S for number in range(501)}
+TASK = {"run_before": {"command": ["sh", "-c", S], "timeout_seconds": 10}}
 INVALID = [
+    *({"run_before": value} for value in (S, [S], {"command": S}, {"command": [[S]]}, {"a": S})),
     *({"ecs_environment": value} for value in (S, [S], {"A": [S]}, {"A": {S: S}}, MANY)),
     *({"ecs_secrets": value} for value in (S, {"A": S}, {"A": [S]}, MANY)),
     *({"ecs_command": value} for value in (S, [[S]], {S: S})),
@@ -231,6 +233,8 @@ def shown_of(world, log_text, event, environment):
         ({**HIDDEN, **FURTHER}, ["RegisterTaskDefinition"], ALLOWED),
         ({**HIDDEN, **FURTHER}, ["UpdateService"], ALLOWED),
         (HIDDEN, ["rollout"], ALLOWED),
+        ({**HIDDEN, **TASK, "ecs_image_name": "busybox"}, [], ALLOWED),
+        (TASK, ["RunTask"], ALLOWED),
         ({**HIDDEN, **FURTHER}, [], {"ALLOWED_FIELDS": ""}),
         *((fields, [], ALLOWED) for fields in INVALID),
     ],
