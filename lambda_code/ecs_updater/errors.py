@@ -283,7 +283,7 @@ class RolloutFailedError(CallerFault, stage="ecs_service_rollout", prefix="FAILE
     """The deployment failed. The service does not run its earlier revision, or not yet."""
 
 
-class TaskRunFailedError(RolloutFailedError):
+class TaskRunFailedError(CallerFault, stage="ecs_service_rollout", prefix="FAILED: "):
     """The task of `run_before` did not exit with code 0. The service is unchanged."""
 
 

@@ -52,7 +52,7 @@ def test_the_service_changes_after_the_task_has_succeeded(world):
     assert {"what": "runBefore", "from": None, "to": "(set) in container ecs-dummy-container"} in (
         outcome.answer["body"]["changes"]
     )
-    (sent,) = world.ecs.world.one_off.requests
+    (sent,) = world.ecs.world.standalone.requests
     assert sent == {
         **world.ecs.service.shown,
         "cluster": world.history[0].cluster_arn,
@@ -68,7 +68,7 @@ def test_the_service_changes_after_the_task_has_succeeded(world):
 
 
 def test_a_task_of_a_minute_costs_one_call_and_at_most_twenty_polls(world):
-    world.ecs.world.one_off.image = exits(0, after=58)
+    world.ecs.world.standalone.image = exits(0, after=58)
     assert send(world, wait_seconds=60).verdict == "TIMED_OUT"
     assert world.process.sent.count(("ecs", "RunTask")) == 1 and polls(world) <= 20
 
@@ -81,12 +81,12 @@ def test_without_a_wait_the_reconciler_continues_from_the_ledger(world):
     assert send(world).verdict == "IN_PROGRESS", "a repetition continues"
     (ended,) = world.finish(60)
     assert ended.verdict == "SUCCEEDED" and world.state == NEW
-    assert send(world).verdict == "SUCCEEDED" and len(world.ecs.world.one_off.all) == 1
+    assert send(world).verdict == "SUCCEEDED" and len(world.ecs.world.standalone.all) == 1
 
 
 def test_no_other_update_or_rollback_goes_on_while_the_task_runs(world):
     assert world.update(5).verdict == "SUCCEEDED"
-    world.ecs.world.one_off.image, before = exits(0, after=100), world.state
+    world.ecs.world.standalone.image, before = exits(0, after=100), world.state
     send(world)
     for event in (OTHER, {**ROLLBACK, "request_id": "back"}):
         outcome = world.send({**EVENT, **event} if event is OTHER else event)
@@ -104,14 +104,14 @@ def test_no_other_update_or_rollback_goes_on_while_the_task_runs(world):
 def test_a_failed_task_leaves_the_service_as_it_is(world, waits, monkeypatch):
     lines = ["first\x1b[31m", "Traceback: no table\n"]
     world.ecs.revisions[0]["containerDefinitions"][0]["logConfiguration"] = LOGGED
-    asked = []
-    monkeypatch.setattr(logs, "last_messages", lambda *names: asked.append(names) or lines)
-    world.ecs.world.one_off.image = exits(3)
+    reads = []
+    monkeypatch.setattr(logs, "last_messages", lambda *names: reads.append(names) or lines)
+    world.ecs.world.standalone.image = exits(3)
     outcome = send(world, wait_seconds=60 if waits else 0)
     if not waits:
         world.finish(60)
         outcome = send(world)
-    (task,) = world.ecs.world.one_off.all
+    (task,) = world.ecs.world.standalone.all
     assert outcome.verdict == "TaskRunFailedError" and world.state == OLD
     assert outcome.text == (
         f"[ERROR][ecs_service_rollout] FAILED: task {task.id} of run_before: container "
@@ -119,31 +119,31 @@ def test_a_failed_task_leaves_the_service_as_it_is(world, waits, monkeypatch):
         "is as it was, ecs-dummy-task:2 was registered and is not used; its last log lines: "
         "first\\x1b[31m | Traceback: no table"
     )
-    assert asked == [("eu-west-1", "/g", f"p/ecs-dummy-container/{task.id}", 10)]
+    assert reads == [("eu-west-1", "/g", f"p/ecs-dummy-container/{task.id}", 10)]
     assert outcome.error.details["task"]["exitCode"] == 3
     assert world.verdicts == ["FAILED"] and world.ecs.writes.count("UpdateService") == 0
-    assert send(world).text == outcome.text and len(world.ecs.world.one_off.all) == 1
+    assert send(world).text == outcome.text and len(world.ecs.world.standalone.all) == 1
     assert world.send(**OTHER, wait_seconds=60).verdict == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["the caller waits", "the reconciler ends it"])
 def test_a_task_that_takes_too_long_is_stopped(world, waits):
-    world.ecs.world.one_off.image = exits(0, after=500)
+    world.ecs.world.standalone.image = exits(0, after=500)
     outcome = send(world, run := {"timeout_seconds": 30}, wait_seconds=90 if waits else 0)
     if not waits:
         world.finish(60)
         outcome = send(world, run)
     assert "it did not end within 30 seconds and was stopped; the service is as" in outcome.text
     assert "its log is not in CloudWatch Logs" in outcome.text
-    (task,) = world.ecs.world.one_off.all
+    (task,) = world.ecs.world.standalone.all
     assert task.stopped_reason == "ecs-updater: it did not end within 30 seconds"
     assert world.state == OLD and world.verdicts == ["FAILED"]
 
 
 def test_a_process_that_exits_with_0_after_a_stop_has_not_succeeded(world):
-    world.ecs.world.one_off.image = exits(0, after=500)
+    world.ecs.world.standalone.image = exits(0, after=500)
     send(world)
-    (task,) = world.ecs.world.one_off.all
+    (task,) = world.ecs.world.standalone.all
     task.wants_to_stop(world.clock.now(), "UserInitiated", "maintenance")
     task.last_status, task.containers[0].exit_code = "STOPPED", 0
     world.finish(60)
@@ -152,7 +152,7 @@ def test_a_process_that_exits_with_0_after_a_stop_has_not_succeeded(world):
 
 
 def test_a_task_without_a_place_is_an_error_and_can_be_sent_again(world):
-    world.ecs.world.one_off.failures = [{"reason": "RESOURCE:MEMORY", "arn": "x"}]
+    world.ecs.world.standalone.failures = [{"reason": "RESOURCE:MEMORY", "arn": "x"}]
     outcome = send(world, wait_seconds=60)
     assert outcome.verdict == "TaskRunError" and world.state == OLD
     assert "could not be started: RESOURCE:MEMORY; the service is as it was" in outcome.text
@@ -163,15 +163,15 @@ def test_a_task_that_may_have_been_started_is_looked_for_before_another_is(world
     world.ecs.fail("RunTask", SERVER_ERROR, after_effect=True)
     assert send(world, wait_seconds=60).verdict == "SUCCEEDED"
     assert world.ecs.operations.count("RunTask") == 1
-    assert len(world.ecs.world.one_off.all) == 1
+    assert len(world.ecs.world.standalone.all) == 1
 
 
 def test_a_stopped_task_is_found_too(world):
-    world.ecs.world.one_off.image = exits(1)
+    world.ecs.world.standalone.image = exits(1)
     world.ecs.kill("RunTask", after_effect=True)
     send(world)
     world.pass_time(200)
-    assert send(world).verdict == "IN_PROGRESS" and len(world.ecs.world.one_off.all) == 1
+    assert send(world).verdict == "IN_PROGRESS" and len(world.ecs.world.standalone.all) == 1
     assert world.finish(60)[0].verdict == "FAILED"
 
 
@@ -187,7 +187,7 @@ def test_the_task_runs_in_the_named_container_and_a_sidecar_does_not_keep_it_run
     world = make_world(containers=SIDECAR)
     fields = {"ecs_container_name": "ecs-dummy-container", "wait_seconds": 60}
     assert send(world, {"container": "sidecar"}, **fields).verdict == "SUCCEEDED"
-    (sent,) = world.ecs.world.one_off.requests
+    (sent,) = world.ecs.world.standalone.requests
     assert sent["overrides"]["containerOverrides"][0]["name"] == "sidecar"
     missing = send(world, {"container": "nobody"}, **fields, request_id="2", dry_run=True)
     assert missing.verdict == "NO_CHANGE", "nothing differs, so no task runs"
@@ -199,10 +199,10 @@ def test_the_task_runs_in_the_named_container_and_a_sidecar_does_not_keep_it_run
 
 def test_without_a_change_no_task_runs_and_a_forced_deployment_has_one(world):
     same = {"ecs_image_name": "busybox", "ecs_tag": OLD_TAGS}
-    assert send(world, **same).verdict == "NO_CHANGE" and not world.ecs.world.one_off.all
+    assert send(world, **same).verdict == "NO_CHANGE" and not world.ecs.world.standalone.all
     forced = {**same, "force_new_deployment": True, "request_id": "2", "wait_seconds": 60}
     assert send(world, **forced).verdict == "SUCCEEDED"
-    assert len(world.ecs.world.one_off.all) == 1 and len(world.made) == 2
+    assert len(world.ecs.world.standalone.all) == 1 and len(world.made) == 2
 
 
 def test_without_a_ledger_the_call_must_wait_for_the_task(make_world):
@@ -210,7 +210,7 @@ def test_without_a_ledger_the_call_must_wait_for_the_task(make_world):
     short = send(world, request_id=None, wait_seconds=599)
     assert "set wait_seconds to at least 600" in short.text and not world.ecs.writes
     assert send(world, request_id=None, wait_seconds=600).verdict == "SUCCEEDED"
-    world.ecs.world.one_off.image = exits(0, after=500)
+    world.ecs.world.standalone.image = exits(0, after=500)
     fields = {"request_id": None, "ecs_image_name": "app:3", "wait_seconds": 600}
     late = world.send(environment=ALLOWED, run_before=RUN, ends_after=100, **fields)
     assert "within the wait of this call, which has no ledger, and was stopped" in late.text
@@ -230,13 +230,13 @@ def test_a_call_that_is_denied_says_so(world):
     assert world.verdicts == ["NOT_DEPLOYED"]
 
 
-def test_the_task_alone_changes_nothing_else(world):
+def test_a_task_without_an_update_changes_nothing_else(world):
     clock = Clock(world.clock.now, world.clock.sleep, lambda: 0.5, world.clock.epoch)
     names = (world.boundary, "ECSCluster", "ecs-dummy-service", COMMAND)
     started = []
     result = run_task(*names, request_id="r", clock=clock, on_start=started.append)
     assert result.has_succeeded and started == [result.task_arn]
-    world.ecs.world.one_off.image = exits(4)
+    world.ecs.world.standalone.image = exits(4)
     result = run_task(*names, request_id="r2", clock=clock, task_definition="ecs-dummy-task:1")
     assert result.exit_code == 4 and "exited with code 4" in result.reason
     assert set(world.ecs.writes) == {"RunTask"} and world.state == OLD

@@ -96,7 +96,7 @@ class Scenario:
         scales = "ecs_image_name" in self.fields and not self.fields["ecs_image_name"]
         world.ecs.images.becomes(OLD, self.image if scales else GOOD)
         world.ecs.publish(NEW, self.image)
-        world.ecs.world.one_off.image = Image.exits(self.task_exits_with, 1, 1, True)
+        world.ecs.world.standalone.image = Image.exits(self.task_exits_with, 1, 1, True)
         if self.is_updated_first:
             assert world.send(request_id="request-0", wait_seconds=60).verdict == "SUCCEEDED"
         if self.is_old_inactive:
@@ -144,21 +144,21 @@ class Run:
         self._early: list[str] = []
         """Changes of the service before the success of the task."""
         if "run_before" in scenario.fields:
-            self._watch_changes()
+            self._note_changes()
 
-    def _watch_changes(self) -> None:
+    def _note_changes(self) -> None:
         ecs, before = self.world.ecs, self.world.ecs.before
         assert before
 
-        def watch(request: Request) -> tuple[Fault, bool] | None:
-            tasks = ecs.world.one_off.all
+        def note(request: Request) -> tuple[Fault, bool] | None:
+            tasks = ecs.world.standalone.all
             has_succeeded = any(task.containers[0].exit_code == 0 for task in tasks)
             is_change = request.operation in ("TagResource", "UntagResource", "UpdateService")
             if is_change and not has_succeeded:
                 self._early.append(request.operation)
             return before(request)
 
-        ecs.before = watch
+        ecs.before = note
 
     def with_trouble(self, trouble: Trouble, recovery: Recovery) -> None:
         """Runs the scenario with a fault and the recovery, and checks the end."""
@@ -390,7 +390,7 @@ class Run:
 
     def _check_task(self) -> None:
         """One task has run, and the service has changed after its success only."""
-        tasks = self.world.ecs.world.one_off.all
+        tasks = self.world.ecs.world.standalone.all
         self.expect(len(tasks) == 1, f"{len(tasks)} tasks were started")
         self.expect(not self._early, f"before the success of the task: {self._early}")
 

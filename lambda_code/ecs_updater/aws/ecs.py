@@ -218,7 +218,7 @@ class Ecs:
             return arns[0]
         filters = {"cluster": cluster, "family": family, "desiredStatus": "STOPPED"}
         arns = list_arns(self._client, "ListTasks", "taskArns", _STOPPED, **filters)
-        for task in self._described(cluster, arns):
+        for task in self._describe_tasks(cluster, arns):
             if task.get("startedBy") == started_by:
                 found: str = task["taskArn"]
                 return found
@@ -279,9 +279,9 @@ class Ecs:
         names = {"cluster": cluster, "serviceName": service.rpartition("/")[2]}
         status = {"desiredStatus": desired_status}
         arns = list_arns(self._client, "ListTasks", "taskArns", most, **names, **status)
-        return list(self._described(cluster, arns))
+        return list(self._describe_tasks(cluster, arns))
 
-    def _described(self, cluster: str, arns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _describe_tasks(self, cluster: str, arns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yields the tasks of DescribeTasks."""
         for first in range(0, len(arns), PAGE):
             batch = arns[first : first + PAGE]

@@ -35,14 +35,14 @@ from ..model.request import RUN_BEFORE, Request
 from ..model.service import ServiceDescription, Snapshot, own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
-from ..rollout.one_off_task import TaskResult
 from ..rollout.poller import pauses
+from ..rollout.task_result import TaskResult
 from . import tag_writer
 from .journal import Journal
 from .reader import read
 from .response import RolloutOutcome, task_deployment
 from .tag_writer import UNCHANGED
-from .task_run import OneOffTask, TaskRunner, token_of
+from .task_run import StandaloneTask, TaskRunner, token_of
 from .writer import LeftBehind, revision_arn, write_plan
 
 
@@ -198,6 +198,12 @@ class RunBeforeStep:
                 f"task of {RUN_BEFORE} ran{_unused(entry)}: send the event again with another "
                 "request_id"
             )
+        # Another program may have forced a deployment of the same revision.
+        journal.entry = replace(
+            entry,
+            previous_deployment_id=snapshot.deployment_id,
+            previous_service_deployment_arn=snapshot.service_deployment_arn,
+        )
         registered = LeftBehind(registered=entry.after.task_definition_arn)
         applied = write_plan(self._ecs, _plan_of(entry, snapshot), journal, registered)
         if between := applied.other_deployment:
@@ -246,9 +252,9 @@ def _run_of(entry: Entry) -> TaskRun:
     return entry.task
 
 
-def _task_of(entry: Entry) -> OneOffTask:
+def _task_of(entry: Entry) -> StandaloneTask:
     run = _run_of(entry)
-    return OneOffTask(
+    return StandaloneTask(
         entry.cluster_arn,
         entry.after.task_definition_arn or "",
         run.container,

@@ -27,8 +27,8 @@ from ..errors import (
 from ..model import task_definition as td
 from ..model.arn import family, name_of
 from ..model.request import RUN_BEFORE, Request
-from ..rollout.one_off_task import TaskResult, result_of
 from ..rollout.poller import pauses
+from ..rollout.task_result import TaskResult, result_of
 from .reader import read
 
 RUN = "run"
@@ -37,7 +37,7 @@ RUN = "run"
 LOG_LINES = 10
 """Maximum log lines of a failed task."""
 
-_LINE_LIMIT, _REASON_LIMIT = 200, 255
+_LINE_LIMIT, _REASON_LIMIT = 150, 255
 """Maximum characters of a log line, and of the reason that StopTask gets."""
 
 _SETTLED_SECONDS = 60.0
@@ -55,7 +55,7 @@ _FROM_SERVICE = (
 
 
 @dataclass(frozen=True)
-class OneOffTask:
+class StandaloneTask:
     """A task to run once."""
 
     cluster_arn: str
@@ -102,7 +102,7 @@ def run_task(
     definition: Mapping[str, Any] = snapshot.task_definition
     if task_definition is not None:
         definition, _ = ecs.describe_task_definition(task_definition)
-    task = OneOffTask(
+    task = StandaloneTask(
         snapshot.cluster_arn,
         definition["taskDefinitionArn"],
         td.addressed_container(definition, container, None)["name"],
@@ -131,7 +131,7 @@ class TaskRunner:
 
     def start(
         self,
-        task: OneOffTask,
+        task: StandaloneTask,
         service: Mapping[str, Any],
         command: Sequence[str],
         *,
@@ -153,7 +153,7 @@ class TaskRunner:
                     raise _start_error(failure, may_run) from failure
         raise AssertionError("the last attempt returns or raises")
 
-    def _run(self, task: OneOffTask, service: Mapping[str, Any], command: Sequence[str]) -> str:
+    def _run(self, task: StandaloneTask, service: Mapping[str, Any], command: Sequence[str]) -> str:
         """Calls RunTask. Raises AwsFailure, or TaskRunError with the `failures` of the response."""
         parameters = {name: service[name] for name in _FROM_SERVICE if service.get(name)}
         if "capacityProviderStrategy" in parameters:
@@ -172,7 +172,7 @@ class TaskRunner:
         reasons = {f"{item.get('reason')} {item.get('detail') or ''}".strip() for item in failures}
         raise TaskRunError(", ".join(sorted(reasons)) or "ECS returned neither a task nor a reason")
 
-    def find(self, task: OneOffTask) -> str | None:
+    def find(self, task: StandaloneTask) -> str | None:
         """Returns the ARN of a task that an earlier attempt started, or None. Raises AwsFailure."""
         return self._ecs.find_task(
             task.cluster_arn, family(task.task_definition_arn), task.started_by
@@ -182,25 +182,25 @@ class TaskRunner:
         """Returns whether ECS returns a task that was started at `begun_at`, in epoch seconds."""
         return self._clock.epoch() - begun_at > _SETTLED_SECONDS
 
-    def poll(self, task: OneOffTask, arn: str, begun_at: float) -> TaskResult | None:
+    def poll(self, task: StandaloneTask, arn: str, begun_at: float) -> TaskResult | None:
         """Polls a task once and stops it after its timeout. Returns None while it goes on.
 
         `begun_at`: time before RunTask, in seconds since the epoch. Raises AwsFailure.
         """
-        described = self._ecs.task(task.cluster_arn, arn)
-        if described is None:
+        found = self._ecs.task(task.cluster_arn, arn)
+        if found is None:
             if not self.is_settled(begun_at):
                 return None
             return TaskResult(arn, "ECS does not have the task any more, its exit code is unknown")
-        created = described.get("createdAt")
+        created = found.get("createdAt")
         since = created.timestamp() if created else begun_at
-        result = result_of(described, task.container)
+        result = result_of(found, task.container)
         if result is None and self._clock.epoch() - since >= task.timeout_seconds:
             reason = f"it did not end within {task.timeout_seconds} seconds"
             return TaskResult(arn, f"{reason} and {self.stop(task, arn, reason)}")
         return result
 
-    def stop(self, task: OneOffTask, arn: str, why: str) -> str:
+    def stop(self, task: StandaloneTask, arn: str, why: str) -> str:
         """Stops a task. Returns how that went, for a message."""
         reason = one_line(f"ecs-updater: {why}", _REASON_LIMIT)
         try:
@@ -209,7 +209,7 @@ class TaskRunner:
             return f"could not be stopped ({failure.reason})"
         return "was stopped"
 
-    def explained(self, task: OneOffTask, result: TaskResult) -> TaskResult:
+    def explained(self, task: StandaloneTask, result: TaskResult) -> TaskResult:
         """Returns the result with the last lines of the container's log, or a note without them."""
         try:
             definition, _ = self._ecs.describe_task_definition(task.task_definition_arn)
@@ -222,7 +222,7 @@ class TaskRunner:
         return replace(result, log_lines=[one_line(line.rstrip(), _LINE_LIMIT) for line in lines])
 
     def _log_lines(
-        self, configuration: Mapping[str, Any], task: OneOffTask, result: TaskResult
+        self, configuration: Mapping[str, Any], task: StandaloneTask, result: TaskResult
     ) -> Sequence[str] | str:
         """Returns the last log lines, or a note without them. Raises AwsFailure."""
         options = configuration.get("options") or {}

@@ -9,7 +9,7 @@ AWS documents them; it does not judge what ECS accepts (its own refusals are tes
 ``tasks``        one task
 ``runner``       the life of tasks: placed, started, healthy, stopped; how fast all that goes
 ``deployments``  one deployment; the threshold of the circuit breaker
-``one_off``       tasks of no service: RunTask, StopTask
+``standalone``    tasks of no service: RunTask, StopTask
 ``history``      service deployments and service revisions
 ``service``      one service
 ``scheduler``    rolling deployments, circuit breaker, rollback

@@ -61,7 +61,7 @@ class Operations:
             "DescribeTaskDefinition": self._describe_task_definition,
             "RegisterTaskDefinition": lambda body: {"taskDefinition": self._world.register(body)},
             "RunTask": lambda body: self._world.run_task(body, self._cluster(body)),
-            "StopTask": self._world.one_off.stop,
+            "StopTask": self._world.standalone.stop,
             "ListTasks": self._list_tasks,
             "DescribeTasks": self._describe_tasks,
             "TagResource": self._tag_resource,
@@ -213,7 +213,7 @@ class Operations:
             for scheduler in self._world.schedulers.values()
             for t in scheduler.service.tasks
             if not t.is_forgotten(now)
-        ] + [task for task in self._world.one_off.all if not task.is_forgotten(now)]
+        ] + [task for task in self._world.standalone.all if not task.is_forgotten(now)]
 
     # Service deployments.
 

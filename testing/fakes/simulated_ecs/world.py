@@ -10,10 +10,10 @@ from .clock import Clock
 from .history import Revision
 from .ids import Ids
 from .images import Registry
-from .one_off import OneOffTasks
 from .runner import Timing
 from .scheduler import Quirks, Scheduler
 from .service import Service
+from .standalone import StandaloneTasks
 
 INACTIVE_SECONDS = 3600
 """How long a deleted service can still be described."""
@@ -51,7 +51,7 @@ class World:
         self.schedulers: dict[str, Scheduler] = {}
         self.clusters: dict[str, str] = {}
         """The name of each cluster by its ARN."""
-        self.one_off = OneOffTasks(clock)
+        self.standalone = StandaloneTasks(clock)
         self._timing, self._ids, self._quirks = timing, Ids(seed), quirks
 
     def register(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class World:
     def run_task(self, body: Mapping[str, Any], cluster_arn: str) -> dict[str, Any]:
         """RunTask."""
         task_definition = self.task_definition(body["taskDefinition"], "TaskDefinition not found.")
-        return self.one_off.run(dict(body), cluster_arn, task_definition, self._ids.task())
+        return self.standalone.run(dict(body), cluster_arn, task_definition, self._ids.task())
 
     def find(self, name: str, cluster_arn: str) -> Scheduler | None:
         """A service by its name or ARN; one that was deleted long ago is not there any more."""

@@ -32,7 +32,8 @@ class TaskResult:
 def result_of(task: Mapping[str, Any], container: str) -> TaskResult | None:
     """Returns the result of a task of DescribeTasks. None: it goes on.
 
-    Exit code 0 of a task that was stopped is no success: a process can exit so after SIGTERM.
+    A task that was stopped has not succeeded, also with exit code 0, the code of some processes
+    after SIGTERM.
     """
     containers: list[Mapping[str, Any]] = task.get("containers", [])
     own = next((item for item in containers if item.get("name") == container), {})

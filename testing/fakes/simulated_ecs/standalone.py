@@ -1,4 +1,4 @@
-"""One-off tasks: RunTask with its ``clientToken``, and StopTask.
+"""Tasks of no service: RunTask with its ``clientToken``, and StopTask.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
 """
@@ -15,7 +15,7 @@ from .tasks import Container, Task
 Body = dict[str, Any]
 
 
-class OneOffTasks:
+class StandaloneTasks:
     """The one-off tasks of all clusters."""
 
     def __init__(self, clock: Clock):
