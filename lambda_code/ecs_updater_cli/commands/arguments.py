@@ -164,6 +164,45 @@ COMMANDS = (
         """,
     ),
     _command(
+        "run.run",
+        _CLUSTER,
+        _SERVICE,
+        click.Argument(
+            ["command"],
+            nargs=-1,
+            required=True,
+            metavar="-- COMMAND...",
+            help="The command and its arguments. What follows -- is not an option of ecs-updater.",
+        ),
+        Option(
+            "--container",
+            metavar="NAME",
+            help="The container that runs the command, if there are several.",
+        ),
+        Option(
+            "--task-definition",
+            metavar="REVISION",
+            help="The revision, as family:revision or ARN. Default: the running one.",
+        ),
+        Option(
+            "--timeout",
+            type=click.IntRange(1, 3600),
+            metavar="SECONDS",
+            default=600,
+            show_default=True,
+            help="Stop the task after this time, with exit code 1.",
+        ),
+        AS_JSON,
+        options=AccountOptions,
+        about="""Run a command in a one-off task of a service, and wait for its end.
+
+        The task has the service's network, platform and capacity. The service does not change.
+        Prints the last lines of the container's log (awslogs). Exit codes: 0 the command exited
+        with 0; 1 it did not; 2 the input is invalid, or the service or the container does not
+        exist; 3 AWS could not be reached or rejected the call; 130 interrupted.
+        """,
+    ),
+    _command(
         "diff.diff",
         _CLUSTER,
         _SERVICE,
