@@ -25,7 +25,7 @@ MESSAGE_LIMIT = 2000
 
 _NOT_READ = "reading ecs service unexpected error: "
 _NOT_CREATED = "new task_definition could not be created "
-_NOT_STARTED = "the task of run_before could not be started: "
+_NOT_STARTED = "the one-off task could not be started: "
 
 
 def one_line(text: str, limit: int = VIOLATION_LIMIT) -> str:

@@ -16,6 +16,7 @@ from ..aws import logs
 from ..aws.ecs import Ecs
 from ..context import REAL_TIME, Clock
 from ..errors import (
+    LASTING,
     AwsFailure,
     EcsUpdaterError,
     Outcome,
@@ -26,7 +27,7 @@ from ..errors import (
 )
 from ..model import task_definition as td
 from ..model.arn import family, name_of
-from ..model.request import RUN_BEFORE, Request
+from ..model.request import Request
 from ..rollout.poller import pauses
 from ..rollout.task_result import TaskResult, result_of
 from .reader import read
@@ -39,6 +40,9 @@ LOG_LINES = 10
 
 _LINE_LIMIT, _REASON_LIMIT = 150, 255
 """Maximum characters of a log line, and of the reason that StopTask gets."""
+
+_LOG_READS, _LOG_SECONDS = 2, 2.0
+"""Maximum reads of a log, and the seconds before each."""
 
 _SETTLED_SECONDS = 60.0
 """Seconds for which ECS may not yet return a task that was started."""
@@ -115,12 +119,18 @@ def run_task(
     result = None
     for pause in pauses(clock.random):
         clock.sleep(pause)
-        if result := runner.poll(task, arn, begun_at):
+        try:
+            result = runner.poll(task, arn, begun_at)
+        except AwsFailure as failure:
+            # Throttled or transient: the next poll may succeed.
+            if failure.outcome in LASTING:
+                raise
+        if result:
             break
     assert result
     if not result.has_stopped:
         runner.stop(task, arn, "its command has ended")
-    return result if result.has_succeeded else runner.explained(task, result)
+    return runner.explained(task, result)
 
 
 class TaskRunner:
@@ -231,7 +241,12 @@ class TaskRunner:
             return "its log is not in CloudWatch Logs (awslogs with a stream prefix)"
         stream = f"{prefix}/{task.container}/{name_of(result.task_arn)}"
         region = options.get("awslogs-region")
-        return logs.last_messages(region, group, stream, LOG_LINES) or "its log is empty"
+        for _ in range(_LOG_READS):
+            # The last lines come a moment after the end of the task.
+            self._clock.sleep(_LOG_SECONDS)
+            if lines := logs.last_messages(region, group, stream, LOG_LINES):
+                return lines
+        return "its log is empty"
 
 
 def _start_error(failure: AwsFailure, may_run: bool) -> EcsUpdaterError:
@@ -241,8 +256,8 @@ def _start_error(failure: AwsFailure, may_run: bool) -> EcsUpdaterError:
     if may_run:
         kind = UnknownOutcomeError
         sentence = (
-            f"it is not known whether the task of {RUN_BEFORE} was started: {failure.reason}: send "
-            "the same event again"
+            f"it is not known whether the one-off task was started: {failure.reason}: send the "
+            "same event again"
         )
     elif failure.outcome is Outcome.REFUSED:
         kind = TaskRunRefusedError

@@ -22,7 +22,9 @@ class TaskResult:
     """Exit code of the container. None: it did not start, or was stopped."""
     has_succeeded: bool = False
     log_lines: Sequence[str] = ()
-    """The last lines of the container's log, the latest last. Only after a failure."""
+    """The last lines of the container's log, the latest last. None are read after a success of
+    `run_before`.
+    """
     log_note: str = ""
     """Why there are no lines."""
     has_stopped: bool = True
