@@ -116,7 +116,7 @@ def test_every_example_is_named_in_a_document_and_every_example_event_fits_the_s
         if path.name == "main.tf":
             assert re.findall(r"^module .*?^}", path.read_text("utf-8"), re.M | re.S)[0] in text
         if path.parent.name == "events":
-            parse(json.loads(path.read_text("utf-8")), Settings(ledger_table="t"))
+            parse(json.loads(path.read_text("utf-8")), CONFIGURED)
 
 
 def test_the_readme_shows_an_event_that_needs_no_configuration():

@@ -38,6 +38,15 @@ EVENTS: dict[str, tuple[str | None, dict[str, str | None]]] = {
         None,
         {IMAGE: "busybox:1.36", OLD_TAG: None, "tag.owner": TAGS["tag.owner"]},
     ),
+    "settings": (
+        "IN_PROGRESS",
+        {
+            "environment.ecs-dummy-container.LOG_LEVEL": "debug",
+            "environment.ecs-dummy-container.API_TOKEN": "(set)",
+            "task.cpu": "512",
+            "task.memory": "1024",
+        },
+    ),
     "moved-tag": ("IN_PROGRESS", {"deployment": "forced"}),
     "idempotent": ("IN_PROGRESS", {IMAGE: "busybox:1.36", OLD_TAG: None, "tag.release": "1.36"}),
     "rollback": (
@@ -93,7 +102,8 @@ def _deployed(workspace_with_package) -> Workspace:
     """An emulator with the function, the dummy service and one with two containers."""
     here = workspace_with_package("examples")
     steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws")
-    here.make("emulator-up", *steps).succeeded()
+    fields = "ecs_environment,ecs_task_cpu,ecs_task_memory"
+    here.make("emulator-up", *steps, ALLOWED_FIELDS=fields).succeeded()
     ecs = here.client("ecs")
     images = {"app": "nginx", "log": "fluent/fluent-bit"}.items()
     containers = [{"name": name, "image": image, "memory": 64} for name, image in images]

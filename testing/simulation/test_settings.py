@@ -127,8 +127,8 @@ def test_the_same_request_id_gets_the_same_answer_and_another_value_is_another_e
 def test_what_somebody_deployed_in_between_stays_beside_the_settings(make_world):
     world = make_world(containers=SIDECAR)
     app, proxy = SIDECAR
-    theirs = {**app, "environment": [{"name": "THEIRS", "value": "1"}]}
-    world.before("UpdateService", lambda: world.redeploy(theirs, {**proxy, "image": "envoy:2"}))
+    replaced = {**app, "environment": [{"name": "THEIRS", "value": "1"}]}
+    world.before("UpdateService", lambda: world.redeploy(replaced, {**proxy, "image": "envoy:2"}))
     fields = {**NAMES, "ecs_environment": {"OURS": "2"}, "wait_seconds": 120}
     outcome = world.send(environment=ALLOWED, **fields)
     assert outcome.verdict == "SUCCEEDED" and "planned again from it" in outcome.notes[0]
@@ -283,9 +283,9 @@ def test_the_queue_shows_and_stores_no_value_that_may_be_a_secret(log_text):
     for _ in range(5):
         run.time.now += 100
         run.reconcile()
-    letters = [record["messageAttributes"] for record in run.dead_letter_queue.receive()]
-    text = "\n".join(map(str, [log_text(), run.dynamodb.items, letters]))
-    assert S not in text and text.count("(set)") > 4 and len(letters) == 2
+    causes = [message["messageAttributes"] for message in run.dead_letter_queue.receive()]
+    text = "\n".join(map(str, [log_text(), run.dynamodb.items, causes]))
+    assert S not in text and text.count("(set)") > 4 and len(causes) == 2
     assert [run.entry(f"b-0000{number}").verdict for number in (1, 2, 3, 4)] == [
         "SUCCEEDED",
         *("FAILED", "NOT_DEPLOYED", "NOT_DEPLOYED"),
