@@ -10,7 +10,7 @@ from ecs_updater.deployments.task_run import run_task
 from ecs_updater.errors import AwsFailure, CallerFault, Outcome, UnknownOutcomeError
 from ecs_updater.model.arn import name_of
 from ecs_updater.model.request import RUN_BEFORE
-from ecs_updater.rollout.one_off_task import TaskResult
+from ecs_updater.rollout.task_result import TaskResult
 
 from ..backends.account import Account
 from ..backends.aws_errors import aws_errors
