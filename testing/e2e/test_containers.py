@@ -33,7 +33,13 @@ from support.make import Workspace, free_port, until
 LEDGER = "ledger"
 BREAKER = {"enable": True, "rollback": True}
 GOOD, BETTER, EXITS, MISSING = "app:good", "app:better", "app:exits", "app:missing"
+SHELL = "app:shell"
+"""An image whose container says what it runs."""
+
+LOG_GROUP = "/ecs/app"
+LOGS = {"awslogs-group": LOG_GROUP, "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "app"}
 RUNS = "trap exit TERM; sleep 3600 & wait"
+IMAGES = {GOOD: RUNS, BETTER: f": ; {RUNS}", EXITS: "exit 3", SHELL: ""}
 STORIES = {EXITS: "the image exits at once", MISSING: "the image does not exist"}
 CAUSES = {
     EXITS: r"container app exited with code 3",
@@ -60,7 +66,7 @@ def _world(tmp_path_factory, alone_in_docker):  # pylint: disable=unused-argumen
         with registry(directory / "registry", free_port()) as host:
             world = Containers(Workspace(directory / "workspace"), host, busybox)
             try:
-                for name, command in {GOOD: RUNS, BETTER: f": ; {RUNS}", EXITS: "exit 3"}.items():
+                for name, command in IMAGES.items():
                     world.publish(name, command)
                 world.make_table(LEDGER)
                 yield world
@@ -80,8 +86,8 @@ def _service(world):
     """
     made = []
 
-    def make(name, **options):
-        made.append(Service(world, name, world.reference(GOOD), **{"table": LEDGER, **options}))
+    def make(name, image=GOOD, **options):
+        made.append(Service(world, name, world.reference(image), **{"table": LEDGER, **options}))
         return made[-1]
 
     yield make
@@ -176,11 +182,12 @@ def test_what_the_circuit_breaker_gave_up_is_rolled_back(
 
 @pytest.fixture(name="function", scope="module")
 def _function(world, package):
-    """The deployed function: its answer to an event, or None, and Lambda's message of an
-    error.
+    """The deployed function, which allows every field: its answer to an event, or None, and
+    Lambda's message of an error.
     """
     world.workspace.bring(package)
-    world.workspace.make("deploy-ecs-cluster", "deploy-lambda-aws").succeeded()
+    allowed = {"ALLOWED_FIELDS": "*", "TASK_LOG_GROUP": LOG_GROUP}
+    world.workspace.make("deploy-ecs-cluster", "deploy-lambda-aws", **allowed).succeeded()
     client = world.client(
         "lambda", Config(read_timeout=2 * PATIENCE, retries={"total_max_attempts": 1})
     )
@@ -214,3 +221,58 @@ def test_the_deployed_function_deploys_and_rolls_back(world: Containers, service
     assert [entry.verdict for entry in deployed.history()] == ["ROLLED_BACK", "SUCCEEDED"]
     assert deployed.lease() is None
     figure("containers: the deployed function", "SUCCEEDED, then ROLLED_BACK to it")
+
+
+def test_the_task_of_run_before_decides_whether_the_service_changes(
+    world: Containers, service, function, figure
+):
+    world.client("logs").create_log_group(logGroupName=LOG_GROUP)
+    definition = {
+        "command": [RUNS],
+        "environment": [{"name": "MODE", "value": "old"}],
+        "logConfiguration": {"logDriver": "awslogs", "options": LOGS},
+    }
+    deployed = service("before", SHELL, table="ecs-updater-ledger", container=definition)
+
+    def send(mode: str):
+        script = 'echo "begins in mode $MODE"; test "$MODE" = new || { echo stops >&2; exit 1; }'
+        return function(
+            deployed.event(None, ecs_environment={"MODE": mode}, run_before={"command": [script]})
+        )
+
+    _, error = send("wrong")
+
+    cause = r"FAILED: task \S+ of run_before: container app exited with code 1.* last log lines: "
+    assert re.search(cause, error), error
+    assert "begins in mode wrong" in error and "stops" in error, error
+    assert (deployed.revision, deployed.tags) == (1, OLD_TAGS)
+    assert "MODE=old" in deployed.environment()
+
+    answer, error = send("new")
+
+    assert not error and answer["body"]["deployment"]["verdict"] == "SUCCEEDED", (answer, error)
+    assert {"what": "environment.app.MODE", "from": "old", "to": "new"} in answer["body"]["changes"]
+    until(lambda: len(deployed.revisions_running()) == 1, "only the new task runs")
+    assert "MODE=new" in deployed.environment()
+    assert [entry.verdict for entry in deployed.history()] == ["SUCCEEDED", "FAILED"]
+    assert deployed.lease() is None
+    figure("containers: run_before", "exit code 1 with its log lines, then exit code 0")
+
+
+def test_a_service_is_scaled_to_three_tasks_and_back_without_a_deployment(
+    world: Containers, service, function, figure
+):
+    assert world
+    deployed = service("scaled", table="ecs-updater-ledger")
+    (before,) = deployed.description()["deployments"]
+
+    for count in (3, 1):
+        answer, error = function(deployed.event(None, ecs_desired_count=count))
+
+        assert not error and answer["body"]["deployment"]["verdict"] == "SUCCEEDED", (answer, error)
+        until(lambda: deployed.revisions_running() == [1] * count, f"{count} run")  # noqa: B023
+
+    (after,) = deployed.description()["deployments"]
+    assert (after["id"], deployed.revision, deployed.tags) == (before["id"], 1, OLD_TAGS)
+    assert [entry.verdict for entry in deployed.history()] == ["SUCCEEDED"] * 2
+    figure("containers: desired count", "3 and back to 1")

@@ -179,14 +179,17 @@ class Containers:
         return f"{self.host}/{name}"
 
     def publish(self, name: str, command: str) -> str:
-        """Pushes an image that runs a command of busybox's shell; its reference."""
+        """Pushes an image that runs a command of busybox's shell, or the command of its container
+        if there is none; its reference.
+        """
         reference = self.reference(name)
         with io.BytesIO() as archive:
             with tarfile.open(fileobj=archive, mode="w") as tar:
                 member = tarfile.TarInfo("bin/busybox")
                 member.size, member.mode = len(self._busybox), 0o755
                 tar.addfile(member, io.BytesIO(self._busybox))
-            entry = f"ENTRYPOINT {json.dumps(['/bin/busybox', 'sh', '-c', command])}"
+            shell = ["/bin/busybox", "sh", "-c", *filter(None, [command])]
+            entry = f"ENTRYPOINT {json.dumps(shell)}"
             made = ["docker", "import", "--change", entry, "-", reference]
             subprocess.run(made, input=archive.getvalue(), check=True, capture_output=True)
         docker("push", "--quiet", reference)
@@ -271,6 +274,8 @@ class Service:
     """
     desired: int = 1
     table: str | None = None
+    container: dict[str, Any] = field(default_factory=dict)
+    """More of the container's definition."""
     calls: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -300,22 +305,20 @@ class Service:
 
     def register(self, image: str) -> str:
         """Registers a revision with the image; its ARN."""
-        containers = [{"name": "app", "image": image, "memory": 64, "essential": True}]
+        basic = {"name": "app", "image": image, "memory": 64, "essential": True}
+        containers = [basic | self.container]
         made = self.ecs.register_task_definition(family=self.name, containerDefinitions=containers)
         return made["taskDefinition"]["taskDefinitionArn"]
 
-    def event(self, image: str, **fields: Any) -> dict[str, Any]:
-        """An event that waits for what comes of it."""
+    def event(self, image: str | None, **fields: Any) -> dict[str, Any]:
+        """An event that waits for what comes of it. None: its fields say what changes."""
         names = {"ecs_cluster_name": CLUSTER, "ecs_service_name": self.name}
-        return {
-            **names,
-            "ecs_image_name": image,
-            "ecs_tag": NEW_TAGS,
-            "wait_seconds": PATIENCE,
-            **fields,
-        }
+        changes = {} if image is None else {"ecs_image_name": image, "ecs_tag": NEW_TAGS}
+        return {**names, **changes, "wait_seconds": PATIENCE, **fields}
 
-    def send(self, image: str, environment: dict[str, str] | None = None, **fields: Any) -> Sent:
+    def send(
+        self, image: str | None, environment: dict[str, str] | None = None, **fields: Any
+    ) -> Sent:
         """Does one update, in real time, in this process."""
         settings = {"LEDGER_TABLE": self.table or "", **(environment or {})}
         self.calls.clear()
@@ -346,6 +349,11 @@ class Service:
             "--filter", f"label={_FAMILY}={self.name}", shown=f'{{{{.Label "{_REVISION}"}}}}'
         )
         return sorted(map(int, shown))
+
+    def environment(self) -> list[str]:
+        """The variables inside its only container, as `NAME=value`."""
+        (container,) = self.world.containers("--filter", f"label={_FAMILY}={self.name}")
+        return docker("exec", container, "/bin/busybox", "env").splitlines()
 
     def digests_running(self) -> set[str]:
         """The digests of the images that Docker runs for it."""
