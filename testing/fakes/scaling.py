@@ -10,10 +10,10 @@ class FakeScaling(Scaling):
     def __init__(self) -> None:
         super().__init__({})
         self.answer: tuple[int, int] | AwsFailure | None = None
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def bounds(self, service: str) -> tuple[int, int] | None:
-        self.asked.append(service)
+        self.requested.append(service)
         if isinstance(self.answer, AwsFailure):
             raise self.answer
         return self.answer

@@ -199,7 +199,7 @@ FAILURE = AwsFailure("DescribeScalableTargets", Outcome.NOT_PERMITTED, "AccessDe
 def test_the_bounds_of_auto_scaling_are_read_once(world, answer, count, note, dry_run):
     world.scaling.answer = answer
     outcome = world.send(**{**SCALE, "ecs_desired_count": count}, dry_run=dry_run)
-    assert world.scaling.asked == ["ECSCluster/ecs-dummy-service"]
+    assert world.scaling.requested == ["ECSCluster/ecs-dummy-service"]
     if note == "DesiredCountError":
         least, most = answer
         assert outcome.verdict == note and not world.ecs.writes
@@ -207,7 +207,7 @@ def test_the_bounds_of_auto_scaling_are_read_once(world, answer, count, note, dr
         assert f"minCapacity {least}, maxCapacity {most}" in outcome.text
     else:
         assert [text.startswith(note) for text in outcome.notes] == ([True] if note else [])
-    assert world.send(**CONFIGURE).verdict and len(world.scaling.asked) == 1
+    assert world.send(**CONFIGURE).verdict and len(world.scaling.requested) == 1
 
 
 def test_a_daemon_has_no_desired_count(world):
