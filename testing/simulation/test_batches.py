@@ -63,11 +63,11 @@ def _world(make_world, monkeypatch):
     return world
 
 
-def begun(world, *events, waves=None, max_failures=None):
+def begun(world, *events, waves=None, max_failures=None, after_task_of=None):
     """A batch of these events, in the ledger."""
     ledger = Ledger(world.table, PREFIX)
     waves = waves or [None] * len(events)
-    found = new_batch(list(events), waves, max_failures, REAL_TIME)
+    found = new_batch(list(events), waves, max_failures, REAL_TIME, after_task_of)
     ledger.save_batch(found)
     assert ledger.find_batch(found.batch.id).batch == found.batch
     return ledger, found
@@ -141,6 +141,27 @@ def test_a_failure_again_with_the_local_backend_keeps_the_next_wave_from_beginni
     cause = "container ecs-dummy-container exited with code 3"
     assert code == 1 and f"FAILED        ECSCluster/ecs-dummy-service  app:2  {cause}" in out
     assert "NOT STARTED   ECSCluster/next" in out and len(world.made) == made
+
+
+NOT_FOUND = "ecs_service_name gone not found"
+HELD = "ECSCluster/ecs-dummy-service, whose run_before comes first, did not succeed"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "first", "other"),
+    [(0, "SUCCEEDED   ", ("FAILED      ", NOT_FOUND)), (1, "FAILED      ", ("NOT STARTED ", HELD))],
+)
+def test_the_others_of_a_group_wait_for_the_task_of_the_first(
+    world, printer, exit_code, first, other
+):
+    task = Image.exits(exit_code, after=2, starts_after=2, shown_running=True)
+    world.ecs.world.standalone.image = task
+    event = {**EVENT, "run_before": {"command": ["migrate"]}}
+    ledger, batch = begun(world, event, GONE, after_task_of={2: 1})
+    _, out = deploy_locally(world, ledger, batch, printer)
+    assert f"{first}  ECSCluster/ecs-dummy-service  app:2  " in out
+    assert f"{other[0]}  ECSCluster/gone               app:2  {other[1]}" in out
+    assert len(world.ecs.world.standalone.all) == 1
 
 
 def test_a_row_that_the_local_backend_cannot_process_fails(world, printer, monkeypatch):
