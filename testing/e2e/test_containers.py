@@ -266,11 +266,13 @@ def test_a_service_is_scaled_to_three_tasks_and_back_without_a_deployment(
     deployed = service("scaled", table="ecs-updater-ledger")
     (before,) = deployed.description()["deployments"]
 
-    for count in (3, 1):
+    def scale(count: int) -> None:
         answer, error = function(deployed.event(None, ecs_desired_count=count))
-
         assert not error and answer["body"]["deployment"]["verdict"] == "SUCCEEDED", (answer, error)
-        until(lambda: deployed.revisions_running() == [1] * count, f"{count} run")  # noqa: B023
+        until(lambda: deployed.revisions_running() == [1] * count, f"{count} tasks run")
+
+    scale(3)
+    scale(1)
 
     (after,) = deployed.description()["deployments"]
     assert (after["id"], deployed.revision, deployed.tags) == (before["id"], 1, OLD_TAGS)

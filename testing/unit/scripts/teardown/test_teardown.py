@@ -61,9 +61,9 @@ def service_is(status: str) -> tuple[Any, ...]:
     return "ecs", "describe_services", {"services": [{"status": status}]}, requested
 
 
-def task(number: int, group: str, status: str) -> dict[str, str]:
+def task(number: int, owner: str, status: str) -> dict[str, str]:
     """A task of the cluster."""
-    return {"taskArn": f"{ARN}:task/c/{number}", "group": group, "lastStatus": status}
+    return {"taskArn": f"{ARN}:task/c/{number}", "group": owner, "lastStatus": status}
 
 
 def tasks_are(status: str) -> list[tuple[Any, ...]]:
