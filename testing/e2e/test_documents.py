@@ -33,7 +33,7 @@ PAGES = (
 
 PIPELINE = ".ci/run runs it beside this test, and it takes minutes"
 DOCKER = "it needs images of docker.io; test_package.py builds and runs the image on its own base"
-TASK = "its task needs containers: test_containers.py has them"
+TASK = "its task needs a container; test_run.py runs it on the simulated ECS"
 NOT_RUN = {
     'ecs-updater run ECSCluster ecs-dummy-service --timeout 300 -- sh -c "./manage migrate"': TASK,
     "make all-local": PIPELINE,
