@@ -24,6 +24,7 @@ from ..errors import (
     CallerFault,
     EcsUpdaterError,
     Outcome,
+    ServiceNotActiveError,
     ServiceUpdateRefusedError,
     TaskRunFailedError,
     UnknownOutcomeError,
@@ -104,6 +105,11 @@ class RunBeforeStep:
 
     def _start(self, journal: Journal, service: Mapping[str, Any], command: list[str]) -> None:
         run = _run_of(journal.entry)
+        if service.get("status") != "ACTIVE":
+            raise ServiceNotActiveError(
+                f"ecs_service_name {journal.entry.service} was deleted: its task of {RUN_BEFORE} "
+                "is not started"
+            )
         journal.before_write()
         journal.running_task(replace(run, begun_at=iso(self._clock.epoch())))
         try:
