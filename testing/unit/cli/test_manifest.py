@@ -16,6 +16,7 @@ from ecs_updater.settings import Settings
 from ecs_updater_cli.commands.validate import read_entries
 from ecs_updater_cli.errors import CommandError
 from ecs_updater_cli.manifest.checks import checked
+from ecs_updater_cli.manifest.entries import tasks_before
 from ecs_updater_cli.manifest.reader import MAX_VALUES, read
 from ecs_updater_cli.manifest.values import ManifestError
 
@@ -211,6 +212,21 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
                 "ARN of a secret in Secrets Manager or of a parameter in SSM",
             ],
         ),
+        (
+            """\
+            defaults: {ecs_cluster_name: shop, group: a}
+            deployments:
+            - {ecs_service_name: web, run_before: {command: [x]}}
+            - {ecs_service_name: api, run_before: {command: [x]}, group: b}
+            - {ecs_service_name: mail, run_before: {comand: [x]}}
+            """,
+            [
+                "5:40: deployments[2].run_before: group a has a run_before already, of "
+                "deployments[0] in line 3, column 3: a group runs one",
+                "5:40: deployments[2].run_before: 'command' is a required property",
+                "5:41: deployments[2].run_before: unknown field comand: did you mean command?",
+            ],
+        ),
     ],
     ids=[
         "every problem of a file, up to the place where its syntax ends the reading",
@@ -219,6 +235,7 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
         "a problem of the defaults, once",
         "the same in JSON",
         "settings, without values that can be secrets",
+        "a second task of a group",
     ],
 )
 def test_a_problem_has_its_position(text, found):
@@ -453,14 +470,15 @@ def test_any_text_is_valid_or_has_problems_with_positions_in_it(text, name):
             )
 
 
-def test_the_file_of_the_documents_is_valid():
+def test_the_files_of_the_documents_are_valid():
     document = Path(__file__).resolve().parents[3] / "docs" / "many-services.md"
     text = document.read_text("utf-8")
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert [entry.group for entry in checked(read(block.encode(), "deployments.yaml"))] == [
-        None,
-        "edge",
-    ]
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    settings = Settings(allowed_fields="*")
+    found = [checked(read(block.encode(), "deployments.yaml"), settings) for block in blocks]
+    groups = [[entry.group for entry in entries] for entries in found]
+    assert groups == [[None, "edge"], ["release", "release"]]
+    assert list(map(tasks_before, found)) == [{}, {2: 1}]
 
 
 def test_no_more_entries_than_a_batch_can_have():
