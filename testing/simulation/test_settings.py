@@ -93,7 +93,7 @@ CALLS = ["DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition",
 
 @pytest.mark.parametrize(
     "fields",
-    [*({name: SETTINGS[name]} for name in SETTINGS if name != "ecs_task_cpu"), SETTINGS],
+    [*({name: value} for name, value in SETTINGS.items() if name != "ecs_task_cpu"), SETTINGS],
 )
 @pytest.mark.parametrize("image", ["app:2", None])
 def test_settings_of_containers_and_task_cost_no_call(make_world, fields, image):

@@ -527,8 +527,8 @@ def container_settings(draw: st.DrawFn) -> dict[str, Any]:
     at = draw(st.integers(0, len(names_of_settings)))
     split = {"environment": names_of_settings[:at], "secrets": names_of_settings[at:]}
     fields = {
-        f"ecs_{kind}": {name: draw(st.none() | NAMED[kind][1]) for name in split[kind]}
-        for kind in NAMED
+        f"ecs_{kind}": {name: draw(st.none() | values) for name in split[kind]}
+        for kind, (_, values) in NAMED.items()
     } | {
         "ecs_command": draw(st.lists(_SETTING_TEXTS, max_size=2)),
         "ecs_cpu": draw(st.integers(0, 2)),
