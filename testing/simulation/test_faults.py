@@ -122,6 +122,7 @@ SCENARIOS = [
         by_reconciler=True,
     ),
     Scenario("update after a task", WAIT | TASK, "SUCCEEDED", True),
+    Scenario("forced deployment after a task", WAIT | FORCED | TASK, "SUCCEEDED", True),
     Scenario("queue, task", TASK, "SUCCEEDED", True),
     Scenario("update after a failed task", WAIT | TASK, "FAILED", False, task_exits_with=1),
     Scenario("reconciler, after a task", TASK, "SUCCEEDED", True, by_reconciler=True),
