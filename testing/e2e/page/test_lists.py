@@ -92,7 +92,7 @@ def test_every_verdict_state_and_launch_type_is_in_words_without_a_prefix_for_pr
         for number, launch_type in enumerate(LAUNCH_TYPES)
     ]
     tab = open_lists(api)
-    states = ["moving In progress"] * 4 + ["moving Rolling back"]
+    states = ["moving In progress"] * 5 + ["moving Rolling back"]
     shown = tab.locator("#deployments-rows .badge").evaluate_all(BADGES)
     assert shown == [WORDS[verdict] for verdict in Verdict] + states
     for link in tab.locator("tbody a").all():
