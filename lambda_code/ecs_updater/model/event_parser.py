@@ -95,9 +95,10 @@ class Schema:
             if best := best_match(
                 itertools.islice(self.validator(event).iter_errors(event), _VIOLATIONS_WEIGHED)
             ):
-                raise InvalidEventError(
+                error = InvalidEventError(
                     self._most_important(best, event), _first(self._violations(event))
                 )
+                raise error.with_hint(hint) if (hint := self._hint(event)) else error
         except RecursionError:
             raise InvalidEventError("the event is nested too deeply") from None
         except ValueError as error:
@@ -128,21 +129,30 @@ class Schema:
         return f"{one_line(_violation(best), room)}; {fields}"
 
     def _unknown_fields(self, event: Any) -> Iterator[str]:
+        known = self._named(event)
         names = event if isinstance(event, dict) else ()
-        return (
-            unknown_field(name, self.fields, event) for name in names if name not in self.fields
-        )
+        return (unknown_field(name, known) for name in names if name not in self.fields)
+
+    def _named(self, event: Any) -> frozenset[str]:
+        """Returns the fields that a violation names. Callers compare those of events without
+        settings, so they name no setting.
+        """
+        return self.fields if _has_settings(event) else self.fields - SETTING_FIELDS
+
+    def _hint(self, event: Any) -> str | None:
+        """Returns the setting that the first unknown field may mean. The violation names none."""
+        names = event if isinstance(event, dict) else ()
+        known = self._named(event)
+        unknown = next((name for name in names if name not in self.fields), None)
+        if unknown is None or nearest(unknown, known):
+            return None
+        meant = nearest(unknown, self.fields - known)
+        return f"did you mean {meant}?" if meant else None
 
 
-def unknown_field(name: str, known: Collection[str], event: Any) -> str:
-    """Returns the violation of a field that is not in `known`, with the nearest known name.
-
-    In an event without settings, the name of a setting is the nearest only if no other one is near.
-    """
-    others = (
-        () if _has_settings(event) else [field for field in known if field not in SETTING_FIELDS]
-    )
-    meant = nearest(name, others) or nearest(name, known)
+def unknown_field(name: str, known: Collection[str]) -> str:
+    """Returns the violation of a field that is not in `known`, with the nearest known name."""
+    meant = nearest(name, known)
     shown = one_line(name if re.fullmatch(r"[\w.-]+", name) else repr(name), _NAME_LIMIT)
     return f"unknown field {shown}: {f'did you mean {meant}?' if meant else 'leave it out'}"
 

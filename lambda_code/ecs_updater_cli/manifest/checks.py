@@ -126,9 +126,7 @@ def _problems_of_violation(
         known = fields.keys() if path else {*schema.fields, GROUP}
         _, name, _ = entry.where(path)
         for field in instance.keys() - known:
-            yield Problem(
-                entry.named_at(path, field), name, events.unknown_field(field, known, entry.event)
-            )
+            yield Problem(entry.named_at(path, field), name, events.unknown_field(field, known))
         return
     message = one_line(events.message_of(violation))
     position, name, value = entry.where(path)

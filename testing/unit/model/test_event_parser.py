@@ -262,6 +262,14 @@ def test_several_unknown_fields_are_named_and_many_do_not_hide_what_is_missing(e
     assert len(many) <= 300
 
 
+def test_a_setting_that_may_be_meant_is_a_hint_beside_the_fixed_text(event):
+    errors = [error_of(event(ecs_enviroment={}, **more)) for more in ({}, {"ecs_cpu": 256})]
+    assert [(str(error).removeprefix(PREFIX), error.hint) for error in errors] == [
+        ("unknown field ecs_enviroment: leave it out", "did you mean ecs_environment?"),
+        ("unknown field ecs_enviroment: did you mean ecs_environment?", None),
+    ]
+
+
 def test_an_unknown_field_of_a_rollback_is_compared_with_the_fields_of_a_rollback():
     assert violation_of({"action": "rollback", "ecs_cluster_name": "c", "ecs_service": "s"}) == (
         f"'ecs_service_name' is a required property; {unknown('ecs_service', 'ecs_service_name')}"
