@@ -21,7 +21,7 @@ def test_the_last_messages_are_read_with_one_call(monkeypatch):
     client = fake.client()
     monkeypatch.setattr(logs, "_client", lambda region: client)
     assert logs.last_messages("eu-west-1", "/g", "p/app/1", 10) == ["one", ""]
-    (request,) = fake.requests
+    request = fake.requests[0]
     assert request.body == {
         "logGroupName": "/g",
         "logStreamName": "p/app/1",
