@@ -75,7 +75,7 @@ def failure_from(operation: str, error: BaseException) -> AwsFailure:
     """Returns the failure of a call of `operation` that raised one of `SDK_ERRORS`."""
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
-        reason = error.response["Error"].get("Message") or str(error)
+        reason = error.response["Error"].get("Message") or str(error).rstrip(": ")
         outcome = _outcome(code, reason, error)
         if outcome is Outcome.NOT_PERMITTED:
             # AWS explains a rejected signature with the signed request, session token included.
