@@ -137,8 +137,8 @@ def test_the_settings_go_with_the_only_update_service(world):
     (request,) = (r for r in world.ecs.requests if r.operation == "UpdateService")
     assert request.body["desiredCount"] == 3 and "taskDefinition" in request.body
     assert request.body["deploymentConfiguration"]["minimumHealthyPercent"] == 50
-    whats = [change["what"] for change in outcome.answer["body"]["changes"]]
-    assert whats[1:] == ["desiredCount", "deploymentConfiguration.minimumHealthyPercent"]
+    names = [change["what"] for change in outcome.answer["body"]["changes"]]
+    assert names[1:] == ["desiredCount", "deploymentConfiguration.minimumHealthyPercent"]
 
 
 def test_a_rollback_keeps_the_count_that_another_caller_has_set_since(world):

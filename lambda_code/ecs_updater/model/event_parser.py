@@ -98,7 +98,8 @@ class Schema:
                 error = InvalidEventError(
                     self._most_important(best, event), _first(self._violations(event))
                 )
-                raise error.with_hint(hint) if (hint := self._hint(event)) else error
+                hint = self._hint(event)
+                raise error.with_hint(hint) if hint else error
         except RecursionError:
             raise InvalidEventError("the event is nested too deeply") from None
         except ValueError as error:

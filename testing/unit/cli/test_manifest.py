@@ -218,13 +218,13 @@ PATTERN = r"'^(?![aA][wW][sS]:)[\\s\\S]{1,128}$'"
             deployments:
             - {ecs_service_name: web, run_before: {command: [x]}}
             - {ecs_service_name: api, run_before: {command: [x]}, group: b}
-            - {ecs_service_name: mail, run_before: {comand: [x]}}
+            - {ecs_service_name: mail, run_before: {commands: [x]}}
             """,
             [
                 "5:40: deployments[2].run_before: group a has a run_before already, of "
                 "deployments[0] in line 3, column 3: a group runs one",
                 "5:40: deployments[2].run_before: 'command' is a required property",
-                "5:41: deployments[2].run_before: unknown field comand: did you mean command?",
+                "5:41: deployments[2].run_before: unknown field commands: did you mean command?",
             ],
         ),
     ],
