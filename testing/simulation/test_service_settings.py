@@ -171,7 +171,7 @@ def test_the_same_event_again_fails_like_the_first_and_a_later_update_restores_t
     assert world.send(**SCALE, wait_seconds=100, **BACK).verdict == "RolloutFailedError"
     assert world.ecs.writes == ["UpdateService"]
     world.send(**{**SCALE, "ecs_desired_count": 4}, **BACK)
-    world.pass_time(60)
+    world.pass_time(300)
     assert world.update(2).verdict == "SUCCEEDED"
     assert world.ecs.service.desired == 3
     world.reconcile_all()
@@ -310,3 +310,26 @@ def test_a_denied_update_says_that_the_service_is_as_it_was(world):
     assert "the service is as it was" in outcome.text and world.ecs.service.desired == 1
     world.ecs.fail("UpdateService", Refusal("InvalidParameterException", "too many"))
     assert world.send(**SCALE).verdict == "ServiceUpdateRefusedError"
+
+
+def test_the_verdict_of_a_scale_is_not_the_verdict_of_a_later_update_without_changes(make_world):
+    world = make_world(image=Image.slow(100))
+    world.send()
+    world.send(**SCALE)
+    world.ecs.set_desired(2)
+    world.pass_time(65)
+    world.reconcile()
+    assert world.verdicts == ["SUPERSEDED", None]
+    assert world.send(wait_seconds=300).verdict == "SUCCEEDED"
+
+
+def test_a_repeated_scale_is_judged_by_the_tasks_that_run_now(world):
+    world.ecs.images.becomes("busybox", BAD)
+    assert world.send(**SCALE, wait_seconds=100).verdict == "RolloutFailedError"
+    world.ecs.images.becomes("busybox", Image.slow(60))
+    assert world.send(**{**SCALE, "ecs_desired_count": 2}, wait_seconds=200).verdict == "SUCCEEDED"
+    world.send(**SCALE)
+    world.pass_time(10)
+    assert world.send(**SCALE).verdict == "IN_PROGRESS"
+    world.finish(200)
+    assert world.verdicts[:2] == ["SUCCEEDED", "SUCCEEDED"]

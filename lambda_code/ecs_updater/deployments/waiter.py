@@ -121,8 +121,7 @@ class Waiter:
         known = _known_of(entry, past)
         if known and not known.is_ended:
             return RolloutOutcome(is_final=False)
-        has_target = known and known.is_left_failed and not known.only_changes_settings
-        if known and not (entry.rollback_on_failure and has_target):
+        if known and not (entry.rollback_on_failure and known.is_left_failed):
             return RolloutOutcome(error=error_of(known), verdict=known.verdict or "")
         result: PollResult | None
         if known and known.verdict == Verdict.FAILED:
@@ -273,7 +272,9 @@ def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
     joined = (
         earlier
         for earlier in past
-        if earlier.deployment_id == entry.deployment_id and earlier.number < number
+        if earlier.deployment_id == entry.deployment_id
+        and earlier.number < number
+        and not earlier.is_about_settings
     )
     return next(
         (other for other in joined if not other.is_ended or other.verdict in ROLLOUT_ERRORS), None
@@ -286,7 +287,7 @@ def _warn(entry: Entry, reason: str) -> None:
 
 def _rollout(entry: Entry) -> Rollout:
     """Returns the rollout of the entry's deployment."""
-    essential, named = entry.after.essential, entry.after.service_settings
+    essential, count = entry.after.essential, entry.after.service_settings.get(COUNT)
     return Rollout(
         entry.cluster_arn,
         entry.service_arn,
@@ -298,5 +299,5 @@ def _rollout(entry: Entry) -> Rollout:
         previous_service_deployment_arn=entry.previous_service_deployment_arn,
         containers=Containers(essential, entry.after.images.keys() - set(essential)),
         may_be_rollback=not entry.deploys,
-        scale=None if entry.deploys or not named else Scale(named.get(COUNT)),
+        scale=Scale(count) if entry.is_about_settings else None,
     )

@@ -187,6 +187,11 @@ class Entry:
         return bool(self.settings) and not self.deploys
 
     @property
+    def is_about_settings(self) -> bool:
+        """Whether the verdict is about settings of the service, and not about a deployment."""
+        return bool(self.after.service_settings) and not self.deploys
+
+    @property
     def is_before_deployment(self) -> bool:
         """Whether the entry is open and has no deployment."""
         return self.state in (State.BEGUN, State.REGISTERED, State.RUNNING_TASK, State.TAGGED)
