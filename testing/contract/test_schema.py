@@ -129,17 +129,18 @@ TABLE: dict[str, tuple[list[Any], list[Any]]] = {
     **{name: (good, bad) for name, good, bad in SETTINGS},
     "ecs_container_settings": (
         [
-            {},
-            {"c": {}},
             {"c": {name: good[0] for name, good, _ in SETTINGS if name in CONTAINER_FIELDS}},
-            {key: {} for key in "0123456789"},
+            {key: {"ecs_cpu": 1} for key in "0123456789"},
         ],
         [
+            # They have no field that ALLOWED_FIELDS could allow.
+            {},
+            {"c": {}},
             *({"c": {name: value}} for name, _, bad in SETTINGS for value in bad),
             *({"c": {name: good[0]}} for name, good, _ in SETTINGS if name not in CONTAINER_FIELDS),
             {"c": {"ecs_image_name": "busybox"}},
             {"c": None},
-            {key: {} for key in "0123456789a"},
+            {key: {"ecs_cpu": 1} for key in "0123456789a"},
             [],
             None,
         ],

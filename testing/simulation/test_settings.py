@@ -11,7 +11,7 @@ import pytest
 from ecs_updater.api import post_routes
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.errors import ConfigurationError, NotAllowedError
+from ecs_updater.errors import ConfigurationError, InvalidEventError, NotAllowedError
 from ecs_updater.log import log_update, logger
 from fakes.simulated_ecs import Image
 from fakes.wire import REFUSED
@@ -62,6 +62,14 @@ def test_a_setting_that_is_not_allowed_is_refused_before_any_request_to_aws(
         outcome = world.send(environment=environment, **fields, **more)
         assert isinstance(outcome.error, NotAllowedError) and world.process.sent == []
         assert outcome.text == f"[ERROR][json_validation] {text}"
+
+
+@pytest.mark.parametrize("further", [{}, {"ecs-dummy-container": {}}])
+def test_settings_without_a_field_do_not_replace_the_image_of_an_event(world, further):
+    fields = {**NAMES, "ecs_container_settings": further, "force_new_deployment": True}
+    outcome = world.send(environment=NOTHING, **fields)
+    assert isinstance(outcome.error, InvalidEventError) and world.process.sent == []
+    assert "the value should be non-empty" in outcome.text
 
 
 @pytest.mark.parametrize(

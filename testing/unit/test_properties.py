@@ -466,11 +466,13 @@ def test_any_combination_of_settings_changes_what_it_names_and_nothing_else_and_
     }
     size = data.draw(st.sampled_from([{}, {"ecs_task_cpu": 512, "ecs_task_memory": 1024}]))
     image = {"ecs_image_name": "registry.example/new:1"} if has_image else {}
+    further = {name: settings[name] for name in settings if name != names[0]}
     event = {
         "ecs_cluster_name": "ECSCluster",
         "ecs_service_name": "ecs-dummy-service",
         "ecs_container_name": names[0],
-        "ecs_container_settings": {name: settings[name] for name in settings if name != names[0]},
+        # The second one is a setting that changes nothing.
+        **({"ecs_container_settings": further} if further else {"ecs_deployment": {}}),
         **settings.get(names[0], {}),
         **size,
         **image,

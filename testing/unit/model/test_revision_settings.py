@@ -152,7 +152,7 @@ ON_EC2 = {"requiresCompatibilities": ["EC2"]}
         ),
         ({"ecs_command": []}, FARGATE, None, True),
         ({"ecs_cpu": 0}, FARGATE, None, True),
-        ({"ecs_container_settings": {"log": {}}}, FARGATE, None, True),
+        ({"ecs_container_settings": {"log": {"ecs_command": []}}}, FARGATE, None, True),
     ],
 )
 def test_a_task_gets_another_size_and_what_is_so_already_is_not_written(
@@ -177,11 +177,11 @@ def test_a_task_gets_another_size_and_what_is_so_already_is_not_written(
             "ecs_secrets.C: null",
         ),
         (
-            {"ecs_cpu": 1, "ecs_container_settings": {"app": {}}},
+            {"ecs_cpu": 1, "ecs_container_settings": {"app": {"ecs_cpu": 1}}},
             "ecs_container_settings.app: this container gets the event's own settings: write all "
             "of them in one place",
         ),
-        ({"ecs_container_settings": {"web": {}}}, "container web not found"),
+        ({"ecs_container_settings": {"web": {"ecs_cpu": 1}}}, "container web not found"),
         ({"ecs_container_name": "web", "ecs_cpu": 1}, "container web not found"),
         ({"ecs_container_name": None, "ecs_cpu": 1}, "name one of app, log in ecs_container_name"),
         (
@@ -247,7 +247,10 @@ def test_a_secret_is_the_arn_of_secrets_manager_or_ssm_and_another_text_is_not_s
     [
         ({"ecs_environment": {"": "a"}}, "ecs_environment: '' is not a valid name of a variable"),
         ({"ecs_secrets": {"": None}}, "ecs_secrets: '' is not a valid name of a variable"),
-        ({"ecs_container_settings": {"": {}}}, "ecs_container_settings: '' is not a valid"),
+        (
+            {"ecs_container_settings": {"": {"ecs_cpu": 1}}},
+            "ecs_container_settings: '' is not a valid",
+        ),
         ({"ecs_environment": {"A": "(set)"}}, "ecs_environment.A: (set) stands for a value"),
         ({"ecs_command": ["(set)"]}, "ecs_command: (set) stands for a value"),
         (
