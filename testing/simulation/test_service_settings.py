@@ -330,6 +330,26 @@ def test_a_repeated_scale_is_judged_by_the_tasks_that_run_now(world):
     assert world.send(**{**SCALE, "ecs_desired_count": 2}, wait_seconds=200).verdict == "SUCCEEDED"
     world.send(**SCALE)
     world.pass_time(10)
-    assert world.send(**SCALE).verdict == "IN_PROGRESS"
+    repeated = world.send(**SCALE)
+    assert repeated.verdict == "IN_PROGRESS" and "does not have all its tasks yet" in repeated.text
     world.finish(200)
     assert world.verdicts[:2] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+@pytest.mark.parametrize("image", [Image.good(), BAD], ids=["good", "bad"])
+@pytest.mark.parametrize("was_killed", [False, True], ids=["answered", "killed"])
+def test_a_scale_joins_the_deployment_of_another_caller_before_its_write(world, image, was_killed):
+    """The settings are restored on the revision that runs, whoever has deployed it."""
+    world.ecs.publish("other:1", image)
+    world.before("UpdateService", lambda: world.ecs.deploy("other:1"))
+    if was_killed:
+        world.ecs.kill("UpdateService", after_effect=True)
+    outcome = world.send(**SCALE, **BACK)
+    if not was_killed:
+        assert outcome.answer["body"]["taskDefinitionArn"]["after"].endswith("ecs-dummy-task:2")
+        assert "ecs-dummy-task:2, of somebody else, came in between" in outcome.notes[0]
+    world.finish(300)
+    is_good = image is not BAD
+    # With the earlier count, the deployment of the other caller fails as well.
+    assert world.verdicts == ["SUCCEEDED" if is_good else "FAILED"]
+    assert (world.ecs.service.desired, world.image) == (3 if is_good else 1, "other:1")

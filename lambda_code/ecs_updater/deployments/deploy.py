@@ -324,7 +324,13 @@ def _write_settings(
     """Writes a plan that only changes settings of the service, and judges it by ECS's answer."""
     applied = write_plan(attempt.ecs, plan, journal, left_behind)
     if applied.deployment_id:
-        journal.joined(applied.deployment_id, applied.service_deployment_arn)
+        arn = applied.deployed_arn
+        journal.joined(applied.deployment_id, applied.service_deployment_arn, arn)
+        if arn and applied.deployment_id not in plan.snapshot.deployment_ids:
+            journal.notes.append(
+                f"deployment {applied.deployment_id} of {revision_name(arn)}, of somebody else, "
+                "came in between: the service runs its revision"
+            )
     return attempt.waiter.judge_settings(journal, applied.service)
 
 

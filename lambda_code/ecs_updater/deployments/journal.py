@@ -95,9 +95,17 @@ class Journal:
         """Records the plan that was made after the deployment."""
         self._write(self._advance, self.entry)
 
-    def joined(self, deployment_id: str, service_deployment_arn: str | None) -> None:
-        """Records the running deployment, by which an update without its own is judged."""
-        entry = self.entry.joined(deployment_id, service_deployment_arn)
+    def joined(
+        self,
+        deployment_id: str,
+        service_deployment_arn: str | None,
+        task_definition_arn: str | None = None,
+    ) -> None:
+        """Records the running deployment, by which an update without its own is judged.
+
+        `task_definition_arn`: its revision, if it may be another one than the entry's.
+        """
+        entry = self.entry.joined(deployment_id, service_deployment_arn, task_definition_arn)
         self.has_deployed = self.has_deployed or entry.only_changes_settings
         shown = None if entry.settings else running_deployment(entry, deployment_id)
         answer = of_entry(entry, shown)

@@ -237,7 +237,8 @@ class Recovery:
             primary = primary_deployment(service)
             has_written = bool(primary) and entry.settings.is_in(service)
             if has_written:
-                journal.joined(primary["id"], service.get("currentServiceDeployment"))
+                current = service.get("currentServiceDeployment")
+                journal.joined(primary["id"], current, primary.get("taskDefinition"))
             return has_written
         deployment_id = running_deployment(service, entry) or self._replaced_deployment(entry)
         if deployment_id is None:

@@ -18,6 +18,7 @@ from ..model import task_definition as td
 from ..model.arn import revision_name
 from ..model.plan import Plan
 from ..model.revision_settings import HIDDEN, SETTING_CHANGES
+from ..model.service_settings import COUNT
 from ..model.verdict import Verdict
 from ..rollout.judgement import Judgement, PollResult
 
@@ -107,7 +108,10 @@ def running_deployment(entry: Entry, deployment_id: str) -> dict[str, Any]:
     """Returns the `deployment` of an update that makes none, while the running one goes on."""
     revision = revision_name(entry.after.task_definition_arn or "")
     reason = (entry.answer or {})["body"]["deployment"]["reason"]
-    sentence = f"{reason}; deployment {deployment_id} of {revision}, which runs, is in progress"
+    state = "is in progress"
+    if COUNT in entry.after.service_settings:
+        state = "does not have all its tasks yet"
+    sentence = f"{reason}; deployment {deployment_id} of {revision}, which runs, {state}"
     return _deployment(deployment_id, Verdict.IN_PROGRESS, sentence)
 
 

@@ -83,7 +83,14 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
         current = service.get("currentServiceDeployment")
         updated_on = plan.snapshot.updated_on
         deployment_id = primary.get("id", plan.snapshot.deployment_id)
-        return Applied(arn, deployment_id, updated_on, current, service=service)
+        return Applied(
+            arn,
+            deployment_id,
+            updated_on,
+            current,
+            deployed_arn=primary.get("taskDefinition"),
+            service=service,
+        )
     if deployment.get("taskDefinition") != arn and plan.revision is not None:
         # Another deployment may have been made after this update's.
         own = (

@@ -270,12 +270,15 @@ class Entry:
             after=replace(self.after, task_definition_arn=arn),
         )
 
-    def joined(self, deployment_id: str, service_deployment_arn: str | None) -> "Entry":
+    def joined(
+        self,
+        deployment_id: str,
+        service_deployment_arn: str | None,
+        task_definition_arn: str | None = None,
+    ) -> "Entry":
         """Returns the entry with the service's running deployment, which decides the verdict."""
-        return self._to(
-            State.DEPLOYED,
-            deployment_id=deployment_id,
-            service_deployment_arn=service_deployment_arn,
+        return replace(
+            self.deployed(deployment_id, service_deployment_arn, task_definition_arn),
             previous_deployment_id=None,
             previous_service_deployment_arn=None,
         )
