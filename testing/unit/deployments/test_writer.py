@@ -92,13 +92,16 @@ def test_reserved_tags_are_kept_and_not_counted(ecs_fake, send, event):
 
 def test_a_revision_is_found_again_whether_or_not_ecs_returns_its_empty_lists(fields):
     container = {"name": "a", "image": "b", "environment": [{"name": "C", "value": ""}]}
-    sent = {"family": "f", "containerDefinitions": [{**container, "secrets": [], "command": []}]}
+    registered = {
+        "family": "f",
+        "containerDefinitions": [{**container, "secrets": [], "command": []}],
+    }
     found = {
         "family": "f",
         "containerDefinitions": [{**container, "mountPoints": []}],
         "revision": 2,
     }
-    assert is_registered_as(sent, found, [], fields)
+    assert is_registered_as(registered, found, [], fields)
     for other in ({"command": ["sh"]}, {"environment": []}, {"secrets": [{"name": "D"}]}):
         changed = {**found, "containerDefinitions": [{**container, **other}]}
-        assert not is_registered_as(sent, changed, [], fields)
+        assert not is_registered_as(registered, changed, [], fields)
