@@ -85,7 +85,7 @@ def test_an_answer_says_whether_the_call_may_have_had_its_effect(status, code, o
 )
 def test_without_a_message_the_reason_is_the_error_of_the_sdk(error, outcome):
     failure = failed(error)
-    assert (failure.outcome, failure.reason) == (outcome, str(error))
+    assert (failure.outcome, failure.reason) == (outcome, str(error).rstrip(": "))
     assert failure.code in (type(error).__name__, "ClientException")
 
 
