@@ -43,4 +43,4 @@ def change_text(change: Change, width: int = 0) -> Text:
 
 
 def _quoted(value: str) -> str:
-    return value if value.startswith(HIDDEN) else safe(json.dumps(value, ensure_ascii=False))
+    return safe(value if value.startswith(HIDDEN) else json.dumps(value, ensure_ascii=False))

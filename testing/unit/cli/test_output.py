@@ -13,6 +13,7 @@ from ecs_updater_cli.backends.preview import ServicePlan
 from ecs_updater_cli.backends.sqs import SqsBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row, Tracker
+from ecs_updater_cli.output.changes import change_text
 from ecs_updater_cli.output.plan import show_plans
 from ecs_updater_cli.output.screen import draw
 from ecs_updater_cli.output.tables import services_table, updates_table
@@ -224,6 +225,12 @@ GONE = Status(State.FAILED, "ecs_service_name gone not found", error_type="Servi
 def test_an_update_without_an_image_shows_what_it_changes(fields, text):
     row = Row(Member(1, "", fields))
     assert (row.requested, row.image) == (text, fields.get("ecs_image_name"))
+
+
+@pytest.mark.parametrize("value", ["\x1b[2J", "(set)\x1b[2J"])
+def test_no_value_of_a_change_controls_the_terminal(value):
+    change = {"what": f"environment.app.{value}", "from": value, "to": value}
+    assert change_text(change).plain.isprintable()
 
 
 @pytest.mark.parametrize("as_json", [False, True])
