@@ -289,18 +289,20 @@ def outcome_of(
 ) -> RolloutOutcome:
     """Returns the outcome of a rollback. `is_over`: it is not waited for any more."""
     assert entry.rollback is not None
-    revision = revision_name(entry.rollback.task_definition_arn)
+    back = f"to {revision_name(entry.rollback.task_definition_arn)}"
+    if entry.only_changes_settings:
+        back = "to its earlier settings"
     judgement = result.judgement if result else None
     verdict = judgement.verdict if judgement else Verdict.IN_PROGRESS
     deployment = {"id": deployment_id, "verdict": verdict}
     is_final = judgement is not None and (verdict != Verdict.TIMED_OUT or is_over)
     if judgement is None or not is_final:
         by = f" (deployment {deployment_id})" if deployment_id else ""
-        progress = f"; the service is being rolled back to {revision}{by}"
+        progress = f"; the service is being rolled back {back}{by}"
     elif verdict == Verdict.SUCCEEDED:
         progress = f"; the service is back: {judgement.reason}"
     else:
-        progress = f"; and the rollback to {revision} ended with {verdict}: {judgement.reason}"
+        progress = f"; and the rollback {back} ended with {verdict}: {judgement.reason}"
     outcome = Verdict.ROLLED_BACK if verdict == Verdict.SUCCEEDED else Verdict.FAILED
     return failed(outcome, f"{entry.cause}{progress}{tags}", entry, deployment, is_final=is_final)
 
