@@ -176,7 +176,7 @@ def test_the_same_event_again_fails_like_the_first_and_a_later_update_restores_t
     assert world.ecs.service.desired == 3
     world.reconcile_all()
     assert (
-        "and the rollback to ecs-dummy-task:1 ended with SUPERSEDED"
+        "and the rollback to its earlier settings ended with SUPERSEDED"
         in world.history[1].error_message
     )
 
@@ -353,3 +353,26 @@ def test_a_scale_joins_the_deployment_of_another_caller_before_its_write(world, 
     # With the earlier count, the deployment of the other caller fails as well.
     assert world.verdicts == ["SUCCEEDED" if is_good else "FAILED"]
     assert (world.ecs.service.desired, world.image) == (3 if is_good else 1, "other:1")
+
+
+def test_a_resumed_scale_reports_the_count_that_it_found(world):
+    """Another caller has changed the count after the interruption."""
+    world.ecs.kill("UpdateService")
+    assert world.send(**SCALE, request_id="r").was_killed
+    world.ecs.set_desired(2)
+    world.pass_time(200)
+    outcome = world.send(**SCALE, request_id="r", wait_seconds=60)
+    (change,) = outcome.answer["body"]["changes"]
+    assert change == {"what": "desiredCount", "from": "2", "to": "3"}
+    assert world.ecs.service.desired == 3
+
+
+def test_an_interrupted_scale_without_its_count_does_not_claim_that_it_never_had_it(world):
+    world.ecs.kill("UpdateService", after_effect=True)
+    assert world.send(**SCALE).was_killed
+    world.ecs.set_desired(4)
+    world.finish(200)
+    assert (
+        "was interrupted at UpdateService: the service has none of its"
+        in world.history[0].error_message
+    )

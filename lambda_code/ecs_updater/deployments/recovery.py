@@ -199,6 +199,8 @@ class Recovery:
                     entry,
                     before=_with_settings(entry.before, planned.before),
                     after=_with_settings(entry.after, planned.after),
+                    # Another caller may have changed the settings meanwhile.
+                    answer=planned.answer,
                 )
                 registered = entry.after.task_definition_arn if again.revision is not None else None
                 return Step(journal, again, LeftBehind(registered, may_have_registered=True))
@@ -284,7 +286,7 @@ class Recovery:
         )
         if entry.only_changes_settings:
             sentence = (
-                "the update was interrupted before UpdateService: the service has none of its "
+                "the update was interrupted at UpdateService: the service has none of its "
                 "settings, its tags are what they were"
             )
         error = ServiceUpdateError(sentence)
