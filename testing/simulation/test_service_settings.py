@@ -376,3 +376,20 @@ def test_an_interrupted_scale_without_its_count_does_not_claim_that_it_never_had
         "was interrupted at UpdateService: the service has none of its"
         in world.history[0].error_message
     )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ecs_desired_count": 3},
+        {"ecs_task_memory": 1024},
+        {"ecs_task_definition": "ecs-dummy-task:1"},
+    ],
+)
+def test_a_container_that_the_event_names_exists_and_the_default_one_need_not(world, fields):
+    world.update(2)
+    world.pass_time(60)
+    writes, fields = len(world.ecs.writes), {**ONLY, **fields}
+    outcome = world.send(**fields, ecs_container_name="gone")
+    assert "container gone not found" in outcome.text and len(world.ecs.writes) == writes
+    assert world.send(None, {"CONTAINER_NAME": "gone"}, **fields).verdict == "IN_PROGRESS"

@@ -133,7 +133,7 @@ def make_plan(
     running = snapshot.task_definition
     if target is not None:
         return _to_target(snapshot, request, settings, target)
-    addressed = _addressed(running, request)
+    addressed = _addressed(running, request, settings)
     images = _image_changes(running, addressed, request)
     changed = td.with_images(running, {change.container: change.after for change in images})
     changed = with_settings(changed, request.settings, addressed)
@@ -166,8 +166,7 @@ def _to_target(
 ) -> Plan:
     """Returns what to write so that the service runs an existing revision."""
     wanted = tag_changes(snapshot.tags, request.tags, request.tag_mode).after
-    # The event is about no container, and the revision may not have the default one.
-    container = request.container if request.container in td.container_images(target) else None
+    container = _named(target, request, settings)
     plan = make_rollback_plan(snapshot, target, wanted, container, settings)
     changes = settings_change(request.service, snapshot.service, request.service_settings)
     return replace(
@@ -257,15 +256,22 @@ def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:
     return changes
 
 
-def _addressed(running: td.Json, request: UpdateRequest) -> str:
+def _addressed(running: td.Json, request: UpdateRequest, settings: Settings) -> str:
     """Returns the name of the addressed container.
 
     An event about no container shows the one that it or CONTAINER_NAME names, or the first one.
     """
     if request.is_about_container:
         return str(td.addressed_container(running, request.container, request.image)["name"])
-    names = list(td.container_images(running))
-    return request.container if request.container in names else names[0]
+    name = _named(running, request, settings) or next(iter(td.container_images(running)))
+    return str(td.container(running, name)["name"])
+
+
+def _named(task_definition: td.Json, request: UpdateRequest, settings: Settings) -> str | None:
+    """Returns the container that an event about none names. CONTAINER_NAME may not exist."""
+    is_default = request.container == settings.container
+    exists = request.container in td.container_images(task_definition)
+    return None if is_default and not exists else request.container
 
 
 def _run_before(running: td.Json, addressed: str, request: UpdateRequest) -> RunBefore | None:
