@@ -3,9 +3,10 @@
 import pytest
 
 from ecs_updater.errors import AwsFailure, NotAllowedError, Outcome, TaskDefinitionNotUsableError
+from ecs_updater.ledger.store import History
 from fakes.simulated_ecs import BREAKER, Image
-from fakes.wire import DENIED, TIMED_OUT, Refusal
-from support.rollout_world import OLD_TAGS
+from fakes.wire import DENIED, SERVICE_ARN, TIMED_OUT, Refusal
+from support.rollout_world import OLD_TAGS, ROLLBACK
 
 ONLY = {"ecs_image_name": None, "ecs_tag": None}
 SCALE = {**ONLY, "ecs_desired_count": 3}
@@ -393,3 +394,13 @@ def test_a_container_that_the_event_names_exists_and_the_default_one_need_not(wo
     outcome = world.send(**fields, ecs_container_name="gone")
     assert "container gone not found" in outcome.text and len(world.ecs.writes) == writes
     assert world.send(None, {"CONTAINER_NAME": "gone"}, **fields).verdict == "IN_PROGRESS"
+
+
+def test_a_scale_does_not_prove_that_a_failed_revision_works(make_world):
+    world = make_world(image=BAD, breaker={"enable": True, "rollback": False})
+    assert world.send(wait_seconds=200).verdict == "RolloutFailedError"
+    scaled = world.send(**{**SCALE, "ecs_desired_count": 0}, wait_seconds=60)
+    assert scaled.verdict == "SUCCEEDED"
+    assert History(world.table).last_success(SERVICE_ARN) is None
+    assert world.send(ROLLBACK, wait_seconds=200).verdict == "SUCCEEDED"
+    assert world.image == "busybox"

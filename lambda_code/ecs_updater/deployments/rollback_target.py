@@ -176,7 +176,7 @@ def known_good(running: str, completed: str | None, past: Sequence[Entry]) -> It
     arns = [completed]
     for entry in past:
         # The outcome of an update, and the completed revision before it.
-        if entry.verdict == Verdict.SUCCEEDED:
+        if entry.has_proved_revision:
             arns.append(entry.after.task_definition_arn)
         arns.append(entry.rollback_to)
     left = left_revisions(running, past)
