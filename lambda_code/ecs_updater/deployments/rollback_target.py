@@ -9,7 +9,7 @@ from typing import Any
 
 from ..aws.ecs import Ecs
 from ..errors import LASTING, AwsFailure, Outcome
-from ..ledger.entry import Entry
+from ..ledger.entry import Entry, Success
 from ..ledger.store import History
 from ..model.arn import family, revision_name, service_key
 from ..model.plan import registration
@@ -176,8 +176,8 @@ def known_good(running: str, completed: str | None, past: Sequence[Entry]) -> It
     arns = [completed]
     for entry in past:
         # The outcome of an update, and the completed revision before it.
-        if entry.has_proved_revision:
-            arns.append(entry.after.task_definition_arn)
+        if success := Success.of(entry):
+            arns.append(success.task_definition_arn)
         arns.append(entry.rollback_to)
     left = left_revisions(running, past)
     yield from (arn for arn in dict.fromkeys(arns) if arn and arn not in left)

@@ -192,11 +192,6 @@ class Entry:
         return bool(self.after.service_settings) and not self.deploys
 
     @property
-    def has_proved_revision(self) -> bool:
-        """Whether the revision is known to work. A scale, for example to 0, does not prove it."""
-        return self.verdict == Verdict.SUCCEEDED and not self.is_about_settings
-
-    @property
     def is_before_deployment(self) -> bool:
         """Whether the entry is open and has no deployment."""
         return self.state in (State.BEGUN, State.REGISTERED, State.RUNNING_TASK, State.TAGGED)
@@ -358,8 +353,12 @@ class Success:
 
     @classmethod
     def of(cls, entry: Entry) -> "Success | None":
-        """Returns the success of an entry, or None."""
-        if not entry.has_proved_revision or entry.after.task_definition_arn is None:
+        """Returns the success of an entry, or None.
+
+        A scale, for example to 0, does not prove that the revision works.
+        """
+        has_proved = entry.verdict == Verdict.SUCCEEDED and not entry.is_about_settings
+        if not has_proved or entry.after.task_definition_arn is None:
             return None
         return cls(
             service=entry.service,
