@@ -320,7 +320,13 @@ class DeploymentNotFoundError(CallerFault, stage="http_request"):
 
 
 class ConfigurationError(ServerFault, stage="configuration"):
-    """An environment variable has an invalid value."""
+    """A setting of the function, or of a pipeline's action, has an invalid value."""
+
+
+class JobResultError(
+    ServerFault, stage="codepipeline", prefix="the job's result could not be reported: "
+):
+    """CodePipeline did not take the result of a job."""
 
 
 class LeaseHeldError(ServerFault, stage="ecs_service_read"):

@@ -20,6 +20,7 @@ ORDER = (
     "ecs_updater.handlers",
     "ecs_updater.api",
     "ecs_updater.worker",
+    "ecs_updater.codepipeline",
     "ecs_updater.deployments",
     "ecs_updater.registry",
     "ecs_updater.ledger",
@@ -33,6 +34,7 @@ ORDER = (
 PURE = (
     "ecs_updater.model",
     *(f"ecs_updater.api.{name}" for name in ("body", "openapi", "query")),
+    *(f"ecs_updater.codepipeline.{name}" for name in ("artifact", "job")),
     *(f"ecs_updater.registry.{name}" for name in ("manifest", "verify")),
     *(f"ecs_updater.rollout.{name}" for name in ("image_digests", "judgement", "rollout_state")),
     *("ecs_updater.ledger.entry", "ecs_updater.rollout.task_failures"),

@@ -79,7 +79,7 @@ class Outcome:
         return self.answer["body"]["deployment"].get("notes", []) if self.answer else []
 
 
-class _EndlessQuota(quota.RetryQuota):
+class EndlessQuota(quota.RetryQuota):
     """Never limits the retries of the SDK, so that every run is the same."""
 
     def acquire(self, capacity_amount: int) -> bool:
@@ -95,7 +95,7 @@ class Function:
 
     def __init__(self, dynamodb: MemoryDynamodb):
         self.dynamodb = dynamodb
-        with mock.patch.object(quota, "RetryQuota", _EndlessQuota):
+        with mock.patch.object(quota, "RetryQuota", EndlessQuota):
             self.client = boto3.client("ecs", region_name=REGION, config=_CONFIG.merge(_QUICK))
             self.table = Table(TABLE, dynamodb.client(dynamodb_boundary._CONFIG.merge(_QUICK)))
         self.calls: Counter[str] = Counter()

@@ -9,14 +9,16 @@ from typing import Any
 
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from ecs_updater.aws import codepipeline as codepipeline_boundary
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
 from fakes import memory_dynamodb, wire
 
-ECS, DYNAMODB = "ecs", "dynamodb"
+ECS, DYNAMODB, CODEPIPELINE = "ecs", "dynamodb", "codepipeline"
 _ATTEMPTS = {
     ECS: ecs_boundary._CONFIG.retries["total_max_attempts"],  # pylint: disable=protected-access,no-member
     DYNAMODB: dynamodb_boundary.ATTEMPTS,
+    CODEPIPELINE: codepipeline_boundary._CONFIG.retries["total_max_attempts"],  # pylint: disable=protected-access,no-member
 }
 """How often the SDK sends one request at most."""
 
@@ -40,11 +42,18 @@ class Kind:
 
 
 def _either_way(name: str, ecs: Any, dynamodb: Any) -> tuple[Kind, Kind]:
-    faults = {ECS: ecs, DYNAMODB: dynamodb}
+    faults = {ECS: ecs, DYNAMODB: dynamodb, CODEPIPELINE: ecs}
     return Kind(f"{name} before the effect", faults), Kind(f"{name} after the effect", faults, True)
 
 
-THROTTLED = Kind("throttled", {ECS: wire.THROTTLED, DYNAMODB: memory_dynamodb.THROTTLED})
+THROTTLED = Kind(
+    "throttled",
+    {
+        ECS: wire.THROTTLED,
+        DYNAMODB: memory_dynamodb.THROTTLED,
+        CODEPIPELINE: wire.THROTTLED,
+    },
+)
 SERVER_ERROR, SERVER_ERROR_AFTER = _either_way(
     "500", wire.SERVER_ERROR, memory_dynamodb.SERVER_ERROR
 )
