@@ -52,6 +52,8 @@ module "ecs_updater" {
   api   = { api_auth = var.api_auth, account_log_role = var.account_log_role, environment = var.environment }
   fleet = {}
 
+  codepipeline = var.codepipeline
+
   endpoint_url = var.endpoint_url
 }
 

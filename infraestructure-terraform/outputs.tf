@@ -39,3 +39,5 @@ output "fleet_queue_url" { value = module.ecs_updater.fleet.fleet_queue_url }
 output "fleet_dead_letter_queue_url" { value = module.ecs_updater.fleet.fleet_dead_letter_queue_url }
 output "fleet_function_name" { value = module.ecs_updater.fleet.fleet_function_name }
 output "fleet_sender_policy_arn" { value = module.ecs_updater.fleet.fleet_sender_policy_arn }
+
+output "codepipeline_function_name" { value = one(module.ecs_updater.codepipeline[*].codepipeline_function_name) }

@@ -158,3 +158,10 @@ variable "endpoint_url" {
   type        = string
   default     = null
 }
+
+variable "codepipeline" {
+  description = "Create the function for actions of AWS CodePipeline."
+  type        = bool
+  default     = false
+  nullable    = false
+}

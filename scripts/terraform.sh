@@ -28,10 +28,16 @@ terraform_settings() {
     printf '%s"%s": %s' "$separator" "$name" "$(json "${variable[$name]}")"
     separator=', '
   done
-  for name in ALLOWED_{IMAGES,SERVICES,FIELDS,SECRETS}; do
-    printf ', "%s": %s' "${name,,}" "$(json_list "${!name:-}")"
-  done
+  printf ', "allowed_images": %s, "allowed_services": %s' "$(json_list "${ALLOWED_IMAGES:-}")" "$(json_list "${ALLOWED_SERVICES:-}")"
+  printf ', "codepipeline": %s' "$(has_part codepipeline)"
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
+}
+
+# has_part NAME: prints true if this run deploys an optional part or Terraform's state has it, else false.
+has_part() {
+  local state
+  if [ "${part:-}" = "$1" ] || { state=$(terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null) &&
+    [[ $state = *"module.ecs_updater.module.$1[0]."* ]]; }; then echo true; else echo false; fi
 }
 
 # prepare_terraform: copies the configuration and initialises the copy. Fails if Terraform is not installed.

@@ -19,7 +19,7 @@ members  lists, by the name, the ids of resources that stay while this one stays
 from collections import defaultdict
 
 _TABLE = """
-stack: {stack}-fleet {stack}-api {stack}-lambda {stack}-ledger {stack}-ecs {stack}-vpc
+stack: {stack}-codepipeline {stack}-fleet {stack}-api {stack}-lambda {stack}-ledger {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
   members  cloudformation list_stack_resources StackName
@@ -47,8 +47,8 @@ usage plan: {function}-api
 REST API: {function}-api
   find     apigateway get_rest_apis -> items[?name=='{name}']
   delete   apigateway delete_rest_api restApiId
-function: {function}-fleet {function}-api-update {function}-api-status {function}-completer
-           {function}
+function: {function}-codepipeline {function}-fleet {function}-api-update {function}-api-status
+           {function}-completer {function}
   find     lambda get_function FunctionName -> [@]
   delete   lambda delete_function FunctionName
 alarm: {function}-fleet-dead-letters {function}-dead-letters

@@ -12,11 +12,15 @@ from ecs_updater.errors import ConfigurationError
 from fakes.simulated_ecs import SimulatedEcs
 from support.cloudformation import TEMPLATES, Stack
 
-*_, LEDGER, LAMBDA, API, FLEET = TEMPLATES.values()
+LEDGER, LAMBDA, API, FLEET, CODEPIPELINE = (
+    TEMPLATES[f"{name}.yml"]
+    for name in ("02-ledger", "03-lambda", "04-api", "05-fleet", "08-codepipeline")
+)
 FUNCTIONS = {
     "function": (LAMBDA, "Function"),
     "API": (API, "UpdateFunction"),
     "fleet": (FLEET, "FleetFunction"),
+    "CodePipeline": (CODEPIPELINE, "CodepipelineFunction"),
 }
 EVENT = {
     "ecs_cluster_name": "ECSCluster",

@@ -21,7 +21,8 @@ from support.cloudformation import TEMPLATES, Stack, allows
 from support.make import PROJECT
 from support.permissions import actions
 
-VPC, ECS, LEDGER, LAMBDA, API, FLEET = TEMPLATES.values()
+VPC, ECS, LEDGER, LAMBDA, API, FLEET, *_ = TEMPLATES.values()
+CODEPIPELINE = TEMPLATES["08-codepipeline.yml"]
 
 # What AWS's Service Authorization Reference allows as the resource of an action, if not an ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
@@ -41,7 +42,8 @@ ONLY_STAR = (
         for verb in ("Create", "Open")
         for channel in ("ControlChannel", "DataChannel")
     }
-    | {"ecr:DescribePullThroughCacheRules", "application-autoscaling:DescribeScalableTargets"}
+    | {"ecr:DescribePullThroughCacheRules"}
+    | {"codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"}
 )
 
 ROLE = "arn:aws:iam::000000000000:role/task"
@@ -131,6 +133,7 @@ every_function = pytest.mark.parametrize(
             FLEET,
             read_by(Settings, QueueSettings) - IN_EVENTS | {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"},
         ),
+        ("CodepipelineFunction", CODEPIPELINE, READ - IN_EVENTS),
         (
             "Completer",
             LEDGER,
@@ -479,6 +482,7 @@ OF_API, OF_FLEET = ("deploy-api-aws",), ("deploy-fleet-aws",)
         (AWS, [LEDGER, LAMBDA]),
         (OF_API, [API]),
         (OF_FLEET, [FLEET]),
+        (("deploy-codepipeline-aws",), [CODEPIPELINE]),
     ],
 )
 def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(

@@ -101,7 +101,8 @@ def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
 
 def policies() -> tuple[Statement, ...]:
     """The statements of the policies that together are enough without instances."""
-    return policy() + policy("network") + policy("ledger") + policy("api") + policy("fleet")
+    parts = ("", "network", "ledger", "api", "fleet", "codepipeline")
+    return tuple(statement for part in parts for statement in policy(part))
 
 
 def resource_types(launch_type: str = "FARGATE") -> set[str]:

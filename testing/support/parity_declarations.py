@@ -16,8 +16,12 @@ MODULES = {
     "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
     "04-api.yml": ("ecs-updater-api", "-api"),
     "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
+    "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
 }
 """Each template's module, and the end of its stack's name."""
+
+WITH_UPDATER = ("04-api.yml", "05-fleet.yml", "08-codepipeline.yml")
+"""Templates whose functions share what the updater has."""
 
 ONLY_PARAMETERS = {
     **{
@@ -29,7 +33,7 @@ ONLY_PARAMETERS = {
     },
     **{
         (template, name): "an attribute of `updater`, an output of the function's module"
-        for template in ("04-api.yml", "05-fleet.yml")
+        for template in WITH_UPDATER
         for name in (
             "updater_role_arn",
             "updater_cluster_name",
@@ -54,10 +58,7 @@ ONLY_VARIABLES = {
         ): "`aws cloudformation package` finds the bundle in the template"
         for template in ("02-ledger.yml", "03-lambda.yml")
     },
-    **{
-        (template, "updater"): "a stack's parameter has no attributes"
-        for template in ("04-api.yml", "05-fleet.yml")
-    },
+    **{(template, "updater"): "a stack's parameter has no attributes" for template in WITH_UPDATER},
 }
 """Variables without a parameter, and why."""
 
@@ -81,7 +82,7 @@ DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
             RUNTIME,
             f"{RUNTIME} Version 5.100 of the provider does not know python3.14 yet.",
         )
-        for template in ("02-ledger.yml", "03-lambda.yml", "04-api.yml", "05-fleet.yml")
+        for template in ("02-ledger.yml", "03-lambda.yml", *WITH_UPDATER)
     },
 }
 """The fields of a parameter that its variable has in other words, and why."""

@@ -1,4 +1,5 @@
-# ecs-updater for the services of a cluster: ledger and function, and on request the HTTP API and the queue. An input that is null
+# ecs-updater for the services of a cluster: ledger and function, and on request the HTTP API, the queue and
+# the function for CodePipeline. An input that is null
 # has its default in the module that takes it. These modules also validate the values.
 
 locals {
@@ -112,4 +113,11 @@ module "fleet" {
   queue_retention_days = var.fleet.queue_retention_days
   maximum_concurrency  = var.fleet.maximum_concurrency
   ecs_rates            = var.fleet.ecs_rates
+}
+
+module "codepipeline" {
+  source = "../ecs-updater-codepipeline"
+  count  = var.codepipeline ? 1 : 0
+
+  updater = module.lambda.updater
 }

@@ -17,3 +17,8 @@ output "fleet" {
   description = "Outputs of the module ecs-updater-fleet; null without a queue."
   value       = one(module.fleet)
 }
+
+output "codepipeline" {
+  description = "Outputs of the module ecs-updater-codepipeline; null without it."
+  value       = one(module.codepipeline)
+}

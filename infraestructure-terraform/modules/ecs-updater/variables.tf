@@ -76,6 +76,13 @@ variable "fleet" {
   default = null
 }
 
+variable "codepipeline" {
+  description = "Create the function for actions of AWS CodePipeline."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "settings" {
   description = "Further settings: the inputs of the modules ecs-updater-lambda and ecs-updater-ledger."
   type = object({
