@@ -150,6 +150,27 @@ class QueueSettings:
         )
 
 
+@dataclass(frozen=True)
+class PushSettings:
+    """Settings of the function of the pushes, in addition to those of an update."""
+
+    dry_run: bool = False
+    """`PUSH_DRY_RUN`: `true` only logs what would be deployed."""
+    cluster_pattern: str = "*"
+    """`CLUSTER_PATTERN`: the clusters, as a pattern, whose services the functions may change."""
+    ecs_rates: str = ""
+    """`ECS_RATES`: see `QueueSettings`."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "PushSettings":
+        """Reads `os.environ` or a similar mapping. Raises ConfigurationError."""
+        return cls(
+            dry_run=_choice(environment, "PUSH_DRY_RUN", "false", "true") == "true",
+            cluster_pattern=environment.get("CLUSTER_PATTERN") or "*",
+            ecs_rates=QueueSettings.from_environment(environment).ecs_rates,
+        )
+
+
 def _compare_clusters(environment: Mapping[str, str]) -> None:
     """Raises ConfigurationError if the reconciler of the ledger cannot end the function's updates.
 

@@ -16,9 +16,10 @@ PREFIX = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 class Fleet(SimulatedEcs):
     """``size`` services, ``web-001`` and so on, in the cluster ECSCluster."""
 
-    def __init__(self, size: int, now: Callable[[], float]):
+    def __init__(self, size: int, now: Callable[[], float], **options: Any):
+        """``options``: those of ``SimulatedEcs.add_service``, for all services."""
         self.names = [f"web-{number:03d}" for number in range(1, size + 1)]
-        options = {"image": "registry/app:1", "tags": {"team": "a"}}
+        options = {"image": "registry/app:1", "tags": {"team": "a"}, **options}
         super().__init__(
             Clock(now()),
             services={CLUSTER: dict.fromkeys(self.names, options)},

@@ -57,10 +57,11 @@ class SharedTime:
 class FleetRun:
     """Many services with queue and ledger. Only the test calls worker and reconciler."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, **options: Any):
+        """``options``: see ``fakes.fleet.Fleet``."""
         self.time = SharedTime()
         self.clock = Clock(self.time, self.time.sleep, lambda: 0.5, self.time)
-        self.ecs = Fleet(size, self.time)
+        self.ecs = Fleet(size, self.time, **options)
         self.boundary = self.ecs.boundary()
         self.dynamodb = MemoryDynamodb()
         self.table = Table(TABLE, self.dynamodb.client(dynamodb._CONFIG))  # pylint: disable=protected-access

@@ -10,6 +10,7 @@ The index `recent` has the entries of all services by `feed`, which is the same 
                                          while it is held: `holder`, `request_id`, `since`
     service's key        UPDATE#number   an entry, see `entry.Entry`; `expires` after its end
     service's key        LAST_SUCCESS    the last successful update, see `entry.Success`
+    service's key        PUSH            the last accepted push, see `pushes.AcceptedPush`
     REQUEST#request_id   REQUEST         `service`, `number` of its entry; `expires`
     OPEN                 service#number  `service`, `number` of an open entry, see `store`
     OPEN-CURSOR          OPEN-CURSOR     `after`: last marker of the reconciler's last run

@@ -19,6 +19,10 @@ RESERVED = "aws:"
 """Prefix, in any case, of the keys of tags that only AWS sets and removes."""
 
 
+TOOL_PREFIX = "ecs-updater:"
+"""Prefix of the keys of tags that configure ecs-updater. Replacing the tags keeps them."""
+
+
 def is_reserved(key: str) -> bool:
     """Returns whether only AWS sets this key: it has the prefix `aws:` in any case."""
     return key.lower().startswith(RESERVED)
@@ -83,11 +87,15 @@ def tag_changes(
 ) -> TagChanges:
     """Returns the changes from `current`, without reserved tags, to `wanted`. None: no changes.
 
-    Raises ServiceTagsRefusedError if the service would have more than `LIMIT` tags.
+    `replace` keeps the tags that configure ecs-updater, unless `wanted` has others. Raises
+    ServiceTagsRefusedError if the service would have more than `LIMIT` tags.
     """
     if wanted is None:
         return TagChanges(current, current)
-    after = {**current, **wanted} if mode == MERGE else dict(wanted)
+    kept = {
+        key: value for key, value in current.items() if mode == MERGE or key.startswith(TOOL_PREFIX)
+    }
+    after = {**kept, **wanted}
     if len(after) > LIMIT:
         raise ServiceTagsRefusedError(
             f"service tags could not be updated the service would have {len(after)} "

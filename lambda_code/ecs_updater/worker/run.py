@@ -43,6 +43,7 @@ from ..errors import (
     one_line,
 )
 from ..ledger.memory import MemoryLedger
+from ..ledger.pushes import AcceptedPushes
 from ..ledger.store import ledger_of
 from ..model.event_parser import parse as parse_event
 from ..model.plan import Plan
@@ -116,6 +117,7 @@ class Worker:
         clock, settings = call.clock, _settings(environment)
         ledger = ledger_of(table, settings.ledger_retention_days, clock)
         self._batches = ledger.batches
+        self._pushes = AcceptedPushes(table) if isinstance(table, Table) else None
         self._limiter = ledger.rate_limiter(parse_rates(own.ecs_rates), clock)
         run_before = RunBeforeStep(ecs, clock, is_continued=True)
         recovery = Recovery(ecs, Waiter(ecs, settings, clock), ledger.history, run_before)
@@ -219,6 +221,10 @@ class Worker:
             return self._dead_letter_or_retry(message, event)
         if call.time_left() < NEEDED_SECONDS:
             return 0
+        key = self._rejections.key(event)
+        if self._pushes and key and self._pushes.is_overtaken(key, event["request_id"]):
+            log.logger.info("a later push takes the place of this one", message_id=message.id)
+            return None
         verdict = Verdict.NOT_DEPLOYED
 
         def work() -> Mapping[str, Any]:

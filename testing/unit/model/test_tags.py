@@ -6,6 +6,7 @@ from ecs_updater.deployments.tag_writer import removes_first
 from ecs_updater.errors import ServiceTagsRefusedError
 from ecs_updater.model.tags import (
     MERGE,
+    REPLACE,
     TagChanges,
     tag_changes,
     wrong_character,
@@ -51,3 +52,17 @@ def test_more_than_fifty_tags_after_a_merge_are_refused(before, wanted):
 )
 def test_removing_comes_first_only_where_old_and_new_tags_together_do_not_fit(before, after, first):
     assert removes_first(TagChanges(many(before, "old"), many(after, "new"))) is first
+
+
+@pytest.mark.parametrize(
+    ("wanted", "after"),
+    [
+        ({}, {"ecs-updater:policy": "digest:main"}),
+        ({"a": "1"}, {"a": "1", "ecs-updater:policy": "digest:main"}),
+        ({"ecs-updater:policy": "semver:1.x"}, {"ecs-updater:policy": "semver:1.x"}),
+    ],
+)
+def test_replacing_keeps_the_tags_that_configure_ecs_updater(wanted, after):
+    current = {"team": "a", "ecs-updater:policy": "digest:main"}
+    assert tag_changes(current, wanted, REPLACE).after == after
+    assert tag_changes({"ecs-updater": "stack"}, {}, REPLACE).after == {}
