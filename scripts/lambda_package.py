@@ -70,13 +70,18 @@ def is_unused_data(name: str, services: Set[str]) -> bool:
 def remove_documentation(value: Any) -> Any:
     """Returns a service model, or a part of it, without documentation.
 
-    The documentation is four fifths of the text that a new client parses.
+    The documentation is four fifths of the text that a new client parses. The SDK reads only that
+    of `clientContextParams`.
     """
     if isinstance(value, dict):
         texts = {
             key for key, item in value.items() if key == "documentation" and isinstance(item, str)
         }
-        return {key: remove_documentation(item) for key, item in value.items() if key not in texts}
+        return {
+            key: item if key == "clientContextParams" else remove_documentation(item)
+            for key, item in value.items()
+            if key not in texts
+        }
     return [remove_documentation(item) for item in value] if isinstance(value, list) else value
 
 
