@@ -31,6 +31,10 @@ CALLS: ContextVar[list[str] | None] = ContextVar("calls", default=None)
 """Operations of the requests that the current work has sent. None: they are not counted."""
 
 
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""`request_id` of the update whose write comes next. The write has it in its user agent."""
+
+
 @contextmanager
 def counted() -> Iterator[list[str]]:
     """Yields a list to which each request of this context is added, retries included.

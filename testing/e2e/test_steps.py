@@ -95,9 +95,9 @@ NO_FUNCTION = "LedgerTableName: make deploy-lambda-sam TARGET=local"
             "deploy-api-aws",
             f"the stacks absent-ledger and absent-lambda have no output {NO_FUNCTION}",
         ),
-        (
-            "deploy-fleet-aws",
-            f"the stacks absent-ledger and absent-lambda have no output {NO_FUNCTION}",
+        *(
+            (target, f"the stacks absent-ledger and absent-lambda have no output {NO_FUNCTION}")
+            for target in ("deploy-fleet-aws", "deploy-codepipeline-aws")
         ),
         *(
             (target, f"there is no API of ecs-updater: {DEPLOY_API}")

@@ -8,6 +8,7 @@ https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -22,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import HTTPClientError, NoRegionError
 from botocore.session import Session, get_session
 
-from ..context import CALLS
+from ..context import CALLS, REQUEST_ID
 from ..errors import AwsFailure, Outcome
 from ..throttling import TokenBucket
 from .errors import (
@@ -178,6 +179,23 @@ def count_calls(client: Any, calls: Counter[str]) -> None:
     client.meta.events.register(
         f"before-send.{client.meta.service_model.service_id.hyphenize()}", count
     )
+
+
+def send_request_id(client: Any, operations: Collection[str]) -> None:
+    """Adds `context.REQUEST_ID` to the user agent of `operations`, which AWS CloudTrail records.
+
+    Characters that a user agent cannot have become hyphens.
+    """
+
+    def add_request_id(request: Any, operation_name: str, **_: Any) -> None:
+        request_id = REQUEST_ID.get()
+        if request_id and operation_name in operations:
+            text = re.sub(r"[^\w.+~-]", "-", request_id, flags=re.ASCII)
+            agent = f"{request.headers['User-Agent']} md/request-id#{text}"
+            request.headers.replace_header("User-Agent", agent)
+
+    # After the SDK's own handler of this event, which writes the header anew.
+    client.meta.events.register_last("request-created.ecs", add_request_id)
 
 
 def limit_calls(client: Any, operation: str, bucket: TokenBucket) -> None:

@@ -33,6 +33,15 @@ _DEPLOYMENTS_PER_CALL, _REVISIONS_PER_CALL = 100, 20
 NAMES = 1000
 """Maximum names that are listed to find the nearest name."""
 
+WRITES = (
+    "RegisterTaskDefinition",
+    "StopServiceDeployment",
+    "TagResource",
+    "UntagResource",
+    "UpdateService",
+)
+"""Calls that change a service or make a revision."""
+
 _REGISTERED_FIELDS = {"taskDefinitionArn", "family", "containerDefinitions"}
 """Fields of a registered task definition that the update reads."""
 
@@ -57,8 +66,7 @@ class Ecs:
         for operation in ("RegisterTaskDefinition", "UpdateService"):
             clients.send_raw_body(self._client, operation)
             clients.retry_throttles_only(self._client, operation)
-        clients.retry_throttles_only(self._client, "RunTask")
-        self.scaling = Scaling(self.calls)
+        clients.send_request_id(self._client, WRITES)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
             registered=shape_for("RegisterTaskDefinitionRequest"),

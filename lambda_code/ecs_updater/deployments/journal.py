@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from ..context import REQUEST_ID
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
 from ..ledger.entry import Entry, TaskRun
 from ..ledger.lease import Lease
@@ -34,8 +35,9 @@ class Journal:
     # Before a write to the service. All raise LeaseHeldError or LedgerError.
 
     def before_write(self) -> None:
-        """Confirms the lease for one write to the service."""
+        """Confirms the lease for one write to the service, and names the update of the write."""
         self._lease.confirm(WRITE_SECONDS)
+        REQUEST_ID.set(self.entry.request_id)
 
     def registered(self, task_definition_arn: str) -> None:
         """Records the registered revision."""
