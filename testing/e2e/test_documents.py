@@ -1,9 +1,11 @@
 """Every command of the documents runs as it is written, page after page, on one emulator."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +27,7 @@ PAGES = (
     "docs/many-services.md",
     "docs/http-api.md",
     "docs/operations.md",
+    "docs/codepipeline.md",
     "docs/deploying.md",
     "docs/local.md",
     "docs/development.md",
@@ -33,7 +36,11 @@ PAGES = (
 
 PIPELINE = ".ci/run runs it beside this test, and it takes minutes"
 DOCKER = "it needs images of docker.io; test_package.py builds and runs the image on its own base"
-TASK = "its task needs a container; test_run.py runs it on the simulated ECS"
+CONFIG = (
+    'aws configservice select-resource-config --expression "SELECT arn, '
+    "configurationItemCaptureTime, configuration.TaskDefinition "
+    "WHERE resourceType = 'AWS::ECS::Service'\""
+)
 NOT_RUN = {
     'ecs-updater run ECSCluster ecs-dummy-service --timeout 300 -- sh -c "./manage migrate"': TASK,
     "make all-local": PIPELINE,
@@ -45,10 +52,11 @@ NOT_RUN = {
     "docker run --rm ecs-updater --help": DOCKER,
     "docker compose up --build deploy": DOCKER,
     "docker compose run --rm deploy status": DOCKER,
+    CONFIG: "the emulator's AWS Config records nothing",
 }
 """Commands that are only parsed, with the reasons. Each is a whole line."""
 
-SHOWN = {"hcl", "ini", "json", "text", "yaml"}
+SHOWN = {"hcl", "ini", "json", "sql", "text", "yaml"}
 """Languages of blocks without commands."""
 
 COMMAND = re.compile(r"\s*(\$|[A-Z_]+=\S*|aws|curl|docker|ecs-updater|make|pip|scripts/\S+) \S")
@@ -113,6 +121,9 @@ def _here(workspace, package, tmp_path_factory) -> Iterator[tuple[Workspace, Pat
     here = workspace("documents", project=copy)
     here.bring(package)
     here.make("emulator-up").succeeded()
+    record = json.dumps({"cloudtrail._recording_enabled": "true"}).encode()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(f"{here.endpoint}/_ministack/config", record).close()
     ecs, container = here.client("ecs"), {"image": "registry.example.com/shop/web:1", "memory": 64}
     ecs.create_cluster(clusterName="shop")
     for name in ("web", "api"):

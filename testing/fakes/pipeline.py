@@ -136,7 +136,7 @@ def _check(operation: str, body: Json) -> None:
 
 
 def archive(*files: tuple[str, Any], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip file of these names and contents. A content that is no bytes becomes JSON."""
+    """A zip file of these names and contents. A content other than bytes becomes JSON."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", method) as target:
         for name, content in files:

@@ -5,11 +5,16 @@ Proved by recorded events: no emulator has results of jobs.
 
 import io
 import json
+import re
 
 import boto3
+import botocore.loaders
 import pytest
+import yaml
+from botocore.model import ServiceModel
 from botocore.stub import Stubber
 from botocore.useragent import UserAgentString
+from botocore.validate import ParamValidator
 
 from ecs_updater.aws.codepipeline import JobResults
 from ecs_updater.codepipeline.run import Runner
@@ -21,6 +26,7 @@ from fakes.memory_dynamodb import MemoryDynamodb
 from fakes.pipeline import CREDENTIALS, archive, job_event
 from fakes.simulated_ecs import BREAKER, Image
 from fakes.wire import DENIED, REGION, SERVICE_ARN, TIMED_OUT
+from support.documents import blocks, read
 from support.fault_runs import BAD, GOOD, TIMING
 from support.pipeline_run import PipelineRun
 from support.rollout_world import EVENT, SIDECAR, Function
@@ -254,7 +260,7 @@ def test_a_defect_logs_no_credentials_and_fails_the_action(make_world, logged):
 # Faults
 
 
-def test_a_lost_answer_of_the_result_is_no_error(make_world, logged):
+def test_a_lost_answer_of_the_result_fails_nothing(make_world, logged):
     world = make_world(image=GOOD)
     run = PipelineRun(world)
     run.pipeline.fail("PutJobSuccessResult", TIMED_OUT, after_effect=True)
@@ -292,7 +298,7 @@ def test_a_continuation_without_an_update_fails_the_action(make_world):
     assert "no update of request_id another: it was not begun" in run.action().failure["message"]
 
 
-def test_an_update_that_waits_for_another_one_in_vain_fails_the_action(make_world):
+def test_an_update_that_another_one_delays_too_long_fails_the_action(make_world):
     world = make_world(image=GOOD)
     release = world.held("another")
     world.before("DescribeServices", lambda: None)
@@ -445,3 +451,42 @@ def test_a_recorded_event_ends_with_the_verdict_by_the_stubber(make_world):
         )
         runner.run(job_event("1", third_job), call)
         stubber.assert_no_pending_responses()
+
+
+# The document
+
+PAGE = [
+    yaml.safe_load(block.text)
+    for block in blocks(read("docs/codepipeline.md"))
+    if block.language == "yaml"
+]
+ACTIONS = [action for part in PAGE for stage in part["Stages"] for action in stage["Actions"]]
+
+
+def in_api(value):
+    """A part of an action of a template, with the names of CodePipeline's API."""
+    if isinstance(value, dict):
+        return {
+            name[0].lower() + name[1:]: part if name == "Configuration" else in_api(part)
+            for name, part in value.items()
+        }
+    return list(map(in_api, value)) if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action["ActionTypeId"]["Provider"])
+def test_the_actions_of_the_document_are_actions(action):
+    model = botocore.loaders.Loader().load_service_model("codepipeline", "service-2")
+    shape = ServiceModel(model).shape_for("ActionDeclaration")
+    report = ParamValidator().validate(in_api(action), shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_the_action_of_the_document_updates_the_service(make_world):
+    parameters = ACTIONS[0]["Configuration"]["UserParameters"]
+    assert len(parameters) <= 1000
+    world = make_world(image=GOOD)
+    resolved = parameters.replace("#{codepipeline.PipelineExecutionId}", "1a2b")
+    pipeline = PipelineRun(world, resolved, PACKED).action()
+    assert pipeline.variables["verdict"] == "SUCCEEDED" and world.tags["pipeline"] == "1a2b"
+    named = re.findall(r"`(\w+)`", read("docs/codepipeline.md").partition("#{Update.verdict}")[2])
+    assert set(named) >= pipeline.variables.keys()

@@ -1,8 +1,11 @@
 """Each write names its update in the user agent, by which a trail of AWS CloudTrail is searched."""
 
+import re
+
 import pytest
 
 from ecs_updater.aws.ecs import WRITES
+from support.documents import blocks, read
 from support.fault_runs import BAD, GOOD, TIMING
 from support.rollout_world import EVENT
 
@@ -14,11 +17,11 @@ def _agents(make_world):
     def make(**options):
         world, sent = make_world(**options), []
 
-        def record(request, event_name, **_):
+        def keep(request, event_name, **_):
             sent.append((event_name.rpartition(".")[2], request.headers["User-Agent"].decode()))
 
         client = world.boundary._client  # pylint: disable=protected-access
-        client.meta.events.register_first("before-send.ecs", record)
+        client.meta.events.register_first("before-send.ecs", keep)
         return world, sent
 
     return make
@@ -83,3 +86,14 @@ def test_a_request_id_cannot_add_a_header_or_another_part(agents, request_id, te
     world, sent = agents(image=GOOD)
     world.send(request_id=request_id)
     assert {name for _, name in named(sent)} == {text}
+
+
+def test_the_query_of_the_document_finds_the_request_id(agents):
+    (query,) = [
+        block.text for block in blocks(read("docs/operations.md")) if block.language == "sql"
+    ]
+    pattern = re.search("regexp_extract\\(userAgent, '(.*)', 1\\)", query)[1]
+    world, sent = agents(image=GOOD)
+    world.send(request_id="request-1")
+    found = [re.search(pattern, agent) for _, agent in sent]
+    assert {match[1] for match in found if match} == {"request-1"}

@@ -99,7 +99,7 @@ def image_fields(content: bytes, path: str, container: Any = None) -> dict[str, 
 
 
 def _images(definitions: Any) -> Mapping[str, str]:
-    """Returns the images by container. Empty: it is no list of image definitions."""
+    """Returns the images by container. Empty: it is not a valid list of image definitions."""
     listed = definitions if isinstance(definitions, list) else []
     images = {
         entry["name"]: entry["imageUri"]

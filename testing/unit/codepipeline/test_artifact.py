@@ -12,8 +12,8 @@ from ecs_updater.errors import ConfigurationError
 from fakes.pipeline import archive
 
 NAME = "imagedefinitions.json"
-ONE = [{"name": "web", "imageUri": "repo/web:2"}]
-TWO = [*ONE, {"name": "sidecar", "imageUri": "repo/envoy:3"}]
+WEB = [{"name": "web", "imageUri": "repo/web:2"}]
+WEB_AND_SIDECAR = [*WEB, {"name": "sidecar", "imageUri": "repo/envoy:3"}]
 
 
 def read(packed, path=NAME):
@@ -35,20 +35,20 @@ def fields(content, container=None, path=NAME):
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_only_the_named_file_is_read(method):
-    packed = archive(("a/other.json", b"x" * 99), (f"a/{NAME}", ONE), method=method)
-    assert json.loads(read(packed, f"a/{NAME}")) == ONE
+    packed = archive(("a/other.json", b"x" * 99), (f"a/{NAME}", WEB), method=method)
+    assert json.loads(read(packed, f"a/{NAME}")) == WEB
     broken = packed.replace(b"x" * 99, b"y" * 99)  # The other file's checksum is wrong.
-    assert json.loads(read(broken, f"a/{NAME}")) == ONE
+    assert json.loads(read(broken, f"a/{NAME}")) == WEB
 
 
 @pytest.mark.parametrize("path", [f"../{NAME}", f"/{NAME}", f"./{NAME}", NAME.upper(), "", "a"])
 def test_a_path_is_compared_as_it_is(path):
-    assert f"the artifact has no files {path!r}" in refusal(archive((NAME, ONE), ("a/", b"")), path)
+    assert f"the artifact has no files {path!r}" in refusal(archive((NAME, WEB), ("a/", b"")), path)
 
 
 def test_two_files_of_one_name_are_refused():
     with pytest.warns(UserWarning, match="Duplicate name"):
-        packed = archive((NAME, ONE), (NAME, TWO))
+        packed = archive((NAME, WEB), (NAME, WEB_AND_SIDECAR))
     assert "the artifact has 2 files" in refusal(packed)
 
 
@@ -69,13 +69,13 @@ def test_a_bomb_that_claims_to_be_small_is_unpacked_no_further_than_it_claims():
 
 
 def test_a_file_that_claims_to_be_large_is_refused():
-    packed = with_directory_size(archive((NAME, ONE)), FILE_LIMIT + 1)
+    packed = with_directory_size(archive((NAME, WEB)), FILE_LIMIT + 1)
     assert f"has more than {FILE_LIMIT} bytes" in refusal(packed)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_method_whose_unpacking_has_no_bound_is_refused(method):
-    assert "another method than deflate" in refusal(archive((NAME, ONE), method=method))
+    assert "another method than deflate" in refusal(archive((NAME, WEB), method=method))
 
 
 def encrypted(packed):
@@ -100,17 +100,17 @@ def encrypted(packed):
     ids=["empty", "JSON", "cut at the end", "cut at the begin", "header", "content", "encrypted"],
 )
 def test_an_unreadable_artifact_is_an_error_of_the_configuration(damage):
-    assert "is not a readable zip file: " in refusal(damage(archive((NAME, TWO))))
+    assert "is not a readable zip file: " in refusal(damage(archive((NAME, WEB_AND_SIDECAR))))
 
 
 def test_names_of_image_definitions_are_containers():
-    assert fields(ONE) == {"ecs_container_name": "web", "ecs_image_name": "repo/web:2"}
-    assert fields(TWO) == {
+    assert fields(WEB) == {"ecs_container_name": "web", "ecs_image_name": "repo/web:2"}
+    assert fields(WEB_AND_SIDECAR) == {
         "ecs_container_name": "web",
         "ecs_image_name": "repo/web:2",
         "ecs_container_images": {"sidecar": "repo/envoy:3"},
     }
-    assert fields(TWO, "sidecar") == {
+    assert fields(WEB_AND_SIDECAR, "sidecar") == {
         "ecs_container_name": "sidecar",
         "ecs_image_name": "repo/envoy:3",
         "ecs_container_images": {"web": "repo/web:2"},
@@ -127,13 +127,13 @@ def test_the_detail_of_an_image_names_no_container():
 
 
 def test_a_byte_order_mark_is_left_out():
-    assert image_fields(b"\xef\xbb\xbf" + json.dumps(ONE).encode(), NAME)["ecs_image_name"]
+    assert image_fields(b"\xef\xbb\xbf" + json.dumps(WEB).encode(), NAME)["ecs_image_name"]
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        *([], {}, [1], [{"name": "web"}], [*ONE, {}], [*ONE, *ONE], {"ImageURI": 1}, "a", None, 1),
+        *([], {}, [1], [{"name": "web"}], [*WEB, {}], [*WEB, *WEB], {"ImageURI": 1}, "a", None, 1),
         [{"name": 1, "imageUri": "a"}],
         [{"name": "web", "imageUri": None}],
     ],
@@ -146,7 +146,7 @@ def test_a_file_without_valid_image_definitions_is_refused(content):
 
 def test_a_container_that_the_file_does_not_have_is_refused():
     with pytest.raises(ConfigurationError, match="no container 'app', only web, sidecar: correct"):
-        fields(TWO, "app")
+        fields(WEB_AND_SIDECAR, "app")
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,6 @@ def test_a_container_that_the_file_does_not_have_is_refused():
     ],
     ids=["cut", "UTF-16", "key twice", "nested", "NaN"],
 )
-def test_a_file_that_is_no_json_is_refused(content, reason):
+def test_a_file_with_invalid_json_is_refused(content, reason):
     with pytest.raises(ConfigurationError, match=reason):
         image_fields(content, NAME)
