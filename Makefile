@@ -41,7 +41,7 @@ RESERVED_CONCURRENCY := 1
 # Authentication of the API: key (API key) or iam (API key and IAM signature)
 API_AUTH             := key
 
-# Stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api, -fleet and -codepipeline, and the tags of their resources
+# Stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api, -fleet, -push and -codepipeline, and the tags of their resources
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -159,13 +159,13 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, codepipeline, instances or direct prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, instances or direct prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
-.PHONY: deploy-codepipeline-aws deploy-codepipeline-aws-tf
+.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
 
@@ -204,6 +204,12 @@ deploy-fleet-aws: ## Deploy the queue for many services and its worker (CloudFor
 
 deploy-fleet-aws-tf: ## Deploy the queue for many services and its worker (Terraform)
 	@scripts/deploy-tf fleet
+
+deploy-push-aws: ## Deploy the function that deploys pushed images, with its queue (CloudFormation)
+	@scripts/deploy-push-aws
+
+deploy-push-aws-tf: ## Deploy the function that deploys pushed images, with its queue (Terraform)
+	@scripts/deploy-tf push
 
 deploy-codepipeline-aws: ## Deploy the function for actions of AWS CodePipeline (CloudFormation)
 	@scripts/deploy-codepipeline-aws

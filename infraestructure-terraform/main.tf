@@ -52,6 +52,7 @@ module "ecs_updater" {
   api   = { api_auth = var.api_auth, account_log_role = var.account_log_role, environment = var.environment }
   fleet = {}
 
+  push         = var.push ? {} : null
   codepipeline = var.codepipeline
 
   endpoint_url = var.endpoint_url

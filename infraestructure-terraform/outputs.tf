@@ -40,4 +40,8 @@ output "fleet_dead_letter_queue_url" { value = module.ecs_updater.fleet.fleet_de
 output "fleet_function_name" { value = module.ecs_updater.fleet.fleet_function_name }
 output "fleet_sender_policy_arn" { value = module.ecs_updater.fleet.fleet_sender_policy_arn }
 
+output "push_function_name" { value = one(module.ecs_updater.push[*].push_function_name) }
+output "push_queue_url" { value = one(module.ecs_updater.push[*].push_queue_url) }
+output "push_dead_letter_queue_url" { value = one(module.ecs_updater.push[*].push_dead_letter_queue_url) }
+
 output "codepipeline_function_name" { value = one(module.ecs_updater.codepipeline[*].codepipeline_function_name) }

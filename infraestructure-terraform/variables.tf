@@ -159,6 +159,13 @@ variable "endpoint_url" {
   default     = null
 }
 
+variable "push" {
+  description = "Create the function that deploys images pushed to Amazon ECR."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "codepipeline" {
   description = "Create the function for actions of AWS CodePipeline."
   type        = bool

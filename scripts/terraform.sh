@@ -29,7 +29,7 @@ terraform_settings() {
     separator=', '
   done
   printf ', "allowed_images": %s, "allowed_services": %s' "$(json_list "${ALLOWED_IMAGES:-}")" "$(json_list "${ALLOWED_SERVICES:-}")"
-  printf ', "codepipeline": %s' "$(has_part codepipeline)"
+  printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
 }
 

@@ -19,18 +19,18 @@ members  lists, by the name, the ids of resources that stay while this one stays
 from collections import defaultdict
 
 _TABLE = """
-stack: {stack}-codepipeline {stack}-fleet {stack}-api {stack}-lambda {stack}-ledger {stack}-ecs
-           {stack}-vpc
+stack: {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api {stack}-lambda {stack}-ledger
+           {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
   members  cloudformation list_stack_resources StackName
            -> StackResourceSummaries[].PhysicalResourceId
-rule: {function}-completer-deployments {function}-completer-poll
+rule: {function}-push {function}-completer-deployments {function}-completer-poll
   find     events describe_rule Name -> [{arn: Arn}]
   tags     events list_tags_for_resource ResourceARN
   release  events list_targets_by_rule Rule -> Targets[].Id -> events remove_targets Rule Ids[]
   delete   events delete_rule Name
-mapping: {function}-fleet
+mapping: {function}-push {function}-fleet
   find     lambda list_event_source_mappings FunctionName
            -> EventSourceMappings[].{id: UUID, arn: EventSourceMappingArn}
   tags     lambda list_tags Resource
@@ -48,15 +48,16 @@ usage plan: {function}-api
 REST API: {function}-api
   find     apigateway get_rest_apis -> items[?name=='{name}']
   delete   apigateway delete_rest_api restApiId
-function: {function}-codepipeline {function}-fleet {function}-api-update {function}-api-status
-           {function}-completer {function}
+function: {function}-codepipeline {function}-push {function}-fleet {function}-api-update
+           {function}-api-status {function}-completer {function}
   find     lambda get_function FunctionName -> [@]
   delete   lambda delete_function FunctionName
-alarm: {function}-fleet-dead-letters {function}-dead-letters
+alarm: {function}-push-dead-letters {function}-fleet-dead-letters {function}-dead-letters
   find     cloudwatch describe_alarms AlarmNames[] -> MetricAlarms[].{arn: AlarmArn}
   tags     cloudwatch list_tags_for_resource ResourceARN
   delete   cloudwatch delete_alarms AlarmNames[]
-queue: {function}-fleet.fifo {function}-fleet-dead-letters.fifo {function}-dead-letters
+queue: {function}-push {function}-push-dead-letters {function}-fleet.fifo
+           {function}-fleet-dead-letters.fifo {function}-dead-letters
   find     sqs get_queue_url QueueName -> [{id: QueueUrl, arn: QueueUrl}]
   tags     sqs list_queue_tags QueueUrl
   delete   sqs delete_queue QueueUrl
@@ -89,8 +90,9 @@ instance profile: {stack}-ecs-{region}-instance
 cluster: {cluster}
   find     ecs describe_clusters clusters[] include[]=TAGS -> clusters[?status!='INACTIVE']
   delete   special.delete_cluster
-role: {function}-api-status-{region} {function}-completer-{region} {function}-{region}
-           {stack}-ecs-{region}-instance {stack}-ecs-{region}-execution {function}-api-logs-{region}
+role: {function}-push-{region} {function}-api-status-{region} {function}-completer-{region}
+           {function}-{region} {stack}-ecs-{region}-instance {stack}-ecs-{region}-execution
+           {function}-api-logs-{region}
   find     iam get_role RoleName -> [Role]
   stays    special.writes_logs_of_others
   release  iam list_instance_profiles_for_role RoleName -> InstanceProfiles[].InstanceProfileName
@@ -100,8 +102,9 @@ role: {function}-api-status-{region} {function}-completer-{region} {function}-{r
   release  iam list_role_policies RoleName -> PolicyNames
            -> iam delete_role_policy RoleName PolicyName
   delete   iam delete_role RoleName
-log group: /aws/lambda/{function}-api-status /aws/apigateway/{function}-api
-           /aws/lambda/{function}-completer /aws/lambda/{function} /ecs/{stack}-ecs
+log group: /aws/lambda/{function}-push /aws/lambda/{function}-api-status
+           /aws/apigateway/{function}-api /aws/lambda/{function}-completer /aws/lambda/{function}
+           /ecs/{stack}-ecs
   find     logs describe_log_groups logGroupNamePrefix
            -> logGroups[?logGroupName=='{name}'].{arn: logGroupArn}
   tags     logs list_tags_for_resource resourceArn

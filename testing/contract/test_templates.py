@@ -14,15 +14,14 @@ from unittest.mock import Mock
 import boto3
 import pytest
 
-from ecs_updater.aws import dynamodb, ecr, ecs, logs, scaling
-from ecs_updater.model.request import GUARDED_FIELDS
-from ecs_updater.settings import QueueSettings, Settings
+from ecs_updater.aws import dynamodb, ecr, ecs
+from ecs_updater.settings import PushSettings, QueueSettings, Settings
 from support.cloudformation import TEMPLATES, Stack, allows
 from support.make import PROJECT
 from support.permissions import actions
 
 VPC, ECS, LEDGER, LAMBDA, API, FLEET, *_ = TEMPLATES.values()
-CODEPIPELINE = TEMPLATES["08-codepipeline.yml"]
+PUSH, CODEPIPELINE = TEMPLATES["07-push.yml"], TEMPLATES["08-codepipeline.yml"]
 
 # What AWS's Service Authorization Reference allows as the resource of an action, if not an ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
@@ -43,6 +42,7 @@ ONLY_STAR = (
         for channel in ("ControlChannel", "DataChannel")
     }
     | {"ecr:DescribePullThroughCacheRules"}
+    | {"tag:GetResources"}
     | {"codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"}
 )
 
@@ -111,7 +111,7 @@ def called_by(gateway: ModuleType, service: str) -> set[str]:
     return {f"{service}:{name}" for name in (called | transacted) - {"TransactWriteItems"}}
 
 
-def read_by(*kinds: type[Settings | QueueSettings]) -> set[str]:
+def read_by(*kinds: type[Settings | QueueSettings | PushSettings]) -> set[str]:
     """Returns the names of the variables from which these settings are read."""
     environment = Mock(**{"get.side_effect": lambda name, default=None: default})
     for kind in kinds:
@@ -132,6 +132,12 @@ every_function = pytest.mark.parametrize(
             "FleetFunction",
             FLEET,
             read_by(Settings, QueueSettings) - IN_EVENTS | {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"},
+        ),
+        (
+            "PushFunction",
+            PUSH,
+            read_by(PushSettings) - {"ECS_ARN_PREFIX", "MAX_RECEIVES"}
+            | {"QUEUE_URL", "LEDGER_TABLE", "ALLOWED_IMAGES", "ALLOWED_SERVICES"},
         ),
         ("CodepipelineFunction", CODEPIPELINE, READ - IN_EVENTS),
         (
@@ -288,7 +294,7 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
             assert not any("*" in action for action in allowed), sid
 
 
-@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API], ids=list(TEMPLATES)[1:5])
+@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API, PUSH])
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
     for value in ("", "arn:aws:iam::000000000000:policy/boundary"):
         roles = Stack(stack, {**EVERYTHING, "PermissionsBoundary": value}).of_type("AWS::IAM::Role")
@@ -364,7 +370,7 @@ def test_every_queue_refuses_calls_without_tls_which_an_emulator_has_not(templat
     stack = Stack(template)
     names = [queue["QueueName"] for queue in stack.of_type("AWS::SQS::Queue")]
     refusals = [
-        (policy_of_queue["Queues"], policy_of_queue["PolicyDocument"]["Statement"])
+        (policy_of_queue["Queues"], refusals_of(policy_of_queue))
         for policy_of_queue in stack.of_type("AWS::SQS::QueuePolicy")
     ]
     assert refusals == [
@@ -384,7 +390,13 @@ def test_every_queue_refuses_calls_without_tls_which_an_emulator_has_not(templat
         for name in names
     ]
     on_emulator = Stack(template, {"EndpointUrl": "http://127.0.0.1:4566"})
-    assert not on_emulator.of_type("AWS::SQS::QueuePolicy")
+    assert not any(map(refusals_of, on_emulator.of_type("AWS::SQS::QueuePolicy")))
+
+
+def refusals_of(policy_of_queue: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the statements of a queue's policy that refuse calls."""
+    statements = policy_of_queue["PolicyDocument"]["Statement"]
+    return [statement for statement in statements if statement["Effect"] == "Deny"]
 
 
 # What every template keeps to
@@ -466,7 +478,7 @@ def given_by(*names: str) -> tuple[str, set[str]]:
         r"^need_function_outputs\(\) \{.*?^}$", scripts("function.sh"), re.DOTALL | re.MULTILINE
     )
     assert shared
-    text = text + shared[0] if "need_function_outputs\n" in text else text.replace(shared[0], "")
+    text = text + shared[0] if '"${updater[@]}"' in text else text.replace(shared[0], "")
     return text, set(re.findall(r'"([A-Z][A-Za-z]+)=\$', text))
 
 
@@ -482,6 +494,7 @@ OF_API, OF_FLEET = ("deploy-api-aws",), ("deploy-fleet-aws",)
         (AWS, [LEDGER, LAMBDA]),
         (OF_API, [API]),
         (OF_FLEET, [FLEET]),
+        (("deploy-push-aws",), [PUSH]),
         (("deploy-codepipeline-aws",), [CODEPIPELINE]),
     ],
 )

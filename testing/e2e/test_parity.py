@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 ACCOUNT = "000000000000"
 SCHEMAS = "lambda_code/ecs_updater/schemas"
-AFTER_THE_CLUSTER = ("lambda-aws", "api-aws", "fleet-aws", "codepipeline-aws")
+AFTER_THE_CLUSTER = ("lambda-aws", "api-aws", "fleet-aws", "push-aws", "codepipeline-aws")
 SOURCES = {
     template: "".join(
         path.read_text("utf-8") for path in sorted((TREE / "modules" / module).glob("*.tf"))
@@ -207,7 +207,7 @@ def _deployments(terraform, workspace, project, package) -> Iterator[dict[str, F
     targets = {
         "CloudFormation": [f"deploy-{part}" for part in ("ecs-cluster", *AFTER_THE_CLUSTER)],
         # The first deploys all the parts but those that are off by default.
-        "Terraform": ["deploy-fleet-aws-tf", "deploy-codepipeline-aws-tf"],
+        "Terraform": ["deploy-fleet-aws-tf", "deploy-push-aws-tf", "deploy-codepipeline-aws-tf"],
     }
     spaces = {
         tool: workspace(tool, project, EMULATOR_HOST="127.0.0.1", **SETTINGS) for tool in targets

@@ -158,7 +158,7 @@ def test_in_any_order_and_with_any_kill_the_newest_version_wins_and_nothing_happ
     assert set(fleet.tags_of_images()) == {"1.4.11"}
     for given in deployed(fleet).values():
         assert versions(given) == sorted(set(versions(given)))
-    assert not fleet.history.unfinished() and not len(fleet.dead_letter_queue)
+    assert not fleet.history.unfinished() and not fleet.dead_letter_queue.is_busy
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -33,6 +33,7 @@ USUAL = {
     "UpdaterClusterName": "ECSCluster",
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
     "LedgerTableName": "ecs-updater-ledger",
+    "FleetQueueUrl": "https://sqs.eu-west-1.amazonaws.com/000000000000/ecs-updater-fleet.fifo",
 }
 """The parameters without a default."""
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"

@@ -101,7 +101,7 @@ def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
 
 def policies() -> tuple[Statement, ...]:
     """The statements of the policies that together are enough without instances."""
-    parts = ("", "network", "ledger", "api", "fleet", "codepipeline")
+    parts = ("", "network", "ledger", "api", "fleet", "push", "codepipeline")
     return tuple(statement for part in parts for statement in policy(part))
 
 

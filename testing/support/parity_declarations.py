@@ -16,11 +16,12 @@ MODULES = {
     "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
     "04-api.yml": ("ecs-updater-api", "-api"),
     "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
+    "07-push.yml": ("ecs-updater-push", "-push"),
     "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
 }
 """Each template's module, and the end of its stack's name."""
 
-WITH_UPDATER = ("04-api.yml", "05-fleet.yml", "08-codepipeline.yml")
+WITH_UPDATER = ("04-api.yml", "05-fleet.yml", "07-push.yml", "08-codepipeline.yml")
 """Templates whose functions share what the updater has."""
 
 ONLY_PARAMETERS = {
@@ -40,6 +41,8 @@ ONLY_PARAMETERS = {
             "updater_log_group_name",
             "ledger_table_name",
         )
+        # The function of the pushes has a role and a log group of its own.
+        if template != "07-push.yml" or name in ("updater_cluster_name", "ledger_table_name")
     },
 }
 """Parameters without a variable, and why."""

@@ -55,11 +55,14 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
     "InstanceRole": ("ecs_cluster.aws_iam_role.instance[0]", _BOUNDARY),
     "CompleterRole": ("ledger.aws_iam_role.completer", _BOUNDARY),
     "FunctionRole": ("lambda.aws_iam_role.this", _BOUNDARY),
+    "PushRole": ("push.aws_iam_role.this", _BOUNDARY),
     "StatusRole": ("api.aws_iam_role.status", _BOUNDARY),
     "LogsRole": ("api.aws_iam_role.logs[0]", _BOUNDARY),
     "DeadLetterQueuePolicy": ("lambda.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
     "FleetQueuePolicy": ("fleet.aws_sqs_queue_policy.this[0]", _POLICY),
     "FleetDeadLetterQueuePolicy": ("fleet.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
+    "PushQueuePolicy": ("push.aws_sqs_queue_policy.this", _POLICY),
+    "PushDeadLetterQueuePolicy": ("push.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
 }
 """By logical id the address in Terraform, and by property the attribute."""
 

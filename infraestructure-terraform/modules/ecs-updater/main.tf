@@ -1,6 +1,5 @@
-# ecs-updater for the services of a cluster: ledger and function, and on request the HTTP API, the queue and
-# the function for CodePipeline. An input that is null
-# has its default in the module that takes it. These modules also validate the values.
+# ecs-updater for the services of a cluster: ledger and function, and on request the HTTP API, the queue, and the functions for pushes
+# and for CodePipeline. An input that is null has its default in the module that takes it. These modules also validate the values.
 
 locals {
   project        = "${path.module}/../../.."
@@ -113,6 +112,17 @@ module "fleet" {
   queue_retention_days = var.fleet.queue_retention_days
   maximum_concurrency  = var.fleet.maximum_concurrency
   ecs_rates            = var.fleet.ecs_rates
+}
+
+module "push" {
+  source = "../ecs-updater-push"
+  count  = var.push == null ? 0 : 1
+
+  updater         = module.lambda.updater
+  fleet_queue_url = one(module.fleet[*].fleet_queue_url)
+
+  dry_run   = var.push.dry_run
+  ecs_rates = try(var.fleet.ecs_rates, null)
 }
 
 module "codepipeline" {

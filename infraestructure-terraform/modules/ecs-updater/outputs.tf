@@ -18,6 +18,11 @@ output "fleet" {
   value       = one(module.fleet)
 }
 
+output "push" {
+  description = "Outputs of the module ecs-updater-push; null without it."
+  value       = one(module.push)
+}
+
 output "codepipeline" {
   description = "Outputs of the module ecs-updater-codepipeline; null without it."
   value       = one(module.codepipeline)

@@ -76,6 +76,14 @@ variable "fleet" {
   default = null
 }
 
+variable "push" {
+  description = "Settings of the function that deploys images pushed to Amazon ECR, {} for the defaults: inputs of the module ecs-updater-push. It needs the queue. Without it a push deploys nothing."
+  type = object({
+    dry_run = optional(bool)
+  })
+  default = null
+}
+
 variable "codepipeline" {
   description = "Create the function for actions of AWS CodePipeline."
   type        = bool

@@ -50,7 +50,7 @@ from .services import (
     InvalidPolicy,
     PolicyService,
     containers,
-    only_one,
+    only_container,
     services_with_policy,
 )
 
@@ -158,7 +158,7 @@ class PushRun:
     ) -> set[Push]:
         """Deploys to up to ten services of a cluster. Returns the pushes to process again."""
         try:
-            described = self._describe(cluster, [service.arn for service, _ in batch])
+            descriptions = self._describe(cluster, [service.arn for service, _ in batch])
         except (AwsFailure, LedgerError, RateError) as error:
             if isinstance(error, AwsFailure) and error.code == "ClusterNotFoundException":
                 return set()  # The API's index still has the services of a deleted cluster.
@@ -167,7 +167,7 @@ class PushRun:
         failed: set[Push] = set()
         for service, pushes in batch:
             try:
-                if event := self._deploy_newest(service, described.get(service.arn), pushes):
+                if event := self._deploy_newest(service, descriptions.get(service.arn), pushes):
                     result.updates.append(event)
             except CallerFault as error:
                 logger.warning(str(error), **_keys(service))
@@ -193,27 +193,29 @@ class PushRun:
         return services
 
     def _deploy_newest(
-        self, service: PolicyService, described: Mapping[str, Any] | None, pushes: Sequence[Push]
+        self, service: PolicyService, description: Mapping[str, Any] | None, pushes: Sequence[Push]
     ) -> Event | None:
         """Sends the update for the newest push to the repository that the service runs.
 
         Returns the event. None: nothing is deployed.
         """
-        revision = service_description.task_definition(described) if described else None
-        if described is None or revision is None:
+        revision = service_description.task_definition(description) if description else None
+        if description is None or revision is None:
             return None
         candidates = containers(self._images(revision), service)
         places = {container.place for container in candidates}
         push = service.policy.newest(push for push in pushes if push.place in places)
         if push is None:
             return None
-        container = only_one([each for each in candidates if each.place == push.place], service)
+        container = only_container(
+            [each for each in candidates if each.place == push.place], service
+        )
         running = Running(container.image.tag, container.image.digest)
         for _ in range(_TRIES):
             last = self._accepted.last(service.arn)
             decision = self._decide(service, running, push, last)
             if decision is Decision.DEPLOY and push.digest == self._resolved_digest(
-                described, container.name
+                description, container.name
             ):
                 decision = Decision.RUNS
             if decision is not Decision.DEPLOY:
@@ -257,9 +259,9 @@ class PushRun:
             images[revision] = container_images(task_definition)
         return images[revision]
 
-    def _resolved_digest(self, described: Mapping[str, Any], container: str) -> str | None:
+    def _resolved_digest(self, description: Mapping[str, Any], container: str) -> str | None:
         """Returns the digest to which ECS resolved the tag of the running image. None: unknown."""
-        revisions = described.get("currentServiceRevisions") or []
+        revisions = description.get("currentServiceRevisions") or []
         if len(revisions) != 1:
             return None  # A deployment is in progress.
         self._take(DESCRIBE_REVISION, 1)  # The bucket of DescribeServiceRevisions has its rate.

@@ -102,7 +102,7 @@ def containers(images: Mapping[str, str], service: PolicyService) -> list[Contai
     return found
 
 
-def only_one(found: list[Container], service: PolicyService) -> Container:
+def only_container(found: list[Container], service: PolicyService) -> Container:
     """Returns the only container of a repository. Raises AmbiguousContainerError."""
     if len(found) > 1:
         raise AmbiguousContainerError(

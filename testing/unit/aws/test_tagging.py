@@ -25,7 +25,7 @@ def page(token, *names, policy="digest:main"):
     return {"ResourceTagMappingList": found, "PaginationToken": token}
 
 
-def asked(token):
+def request_for(token):
     """The request for a page."""
     return {
         "TagFilters": [{"Key": "ecs-updater:policy"}],
@@ -37,8 +37,8 @@ def asked(token):
 
 def test_all_pages_are_read_and_sorted(stubbed):
     tagging, stubber = stubbed
-    stubber.add_response("get_resources", page("next", "web-2", "web-1"), asked(""))
-    stubber.add_response("get_resources", page("", "api"), asked("next"))
+    stubber.add_response("get_resources", page("next", "web-2", "web-1"), request_for(""))
+    stubber.add_response("get_resources", page("", "api"), request_for("next"))
     found = tagging.services_with("ecs-updater:policy")
     assert list(found) == [PREFIX + name for name in ("api", "web-1", "web-2")]
     assert found[PREFIX + "api"] == {"ecs-updater:policy": "digest:main", "team": "a"}

@@ -38,7 +38,7 @@ def test_of_two_functions_that_have_read_the_same_one_is_first(pushes):
     assert pushes.last(KEY) == accepted("push-1")
 
 
-def test_a_lost_answer_is_no_other_function(pushes, fake):
+def test_a_lost_answer_does_not_count_as_another_function(pushes, fake):
     fake.fail("PutItem", CONNECTION_RESET, after_effect=True)
     assert pushes.accept(accepted("push-1"), None)
 

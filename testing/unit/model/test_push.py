@@ -65,6 +65,6 @@ def test_an_event_that_is_not_about_a_pushed_tag_is_ignored(body):
         changed("time", value="yesterday"),
     ],
 )
-def test_what_is_no_event_of_ecr_is_refused(body):
+def test_another_text_is_refused(body):
     with pytest.raises(InvalidEventError):
         Push.parse(body)

@@ -70,6 +70,7 @@ def test_another_text_is_refused_with_the_reason(text, reason):
 
 
 def pushed(tag, at=100, digest=""):
+    """A push at a time."""
     return Push("123456789012", "eu-west-1", "shop/web", tag, digest or digest_of(tag), at)
 
 

@@ -98,7 +98,7 @@ def test_a_digest_policy_deploys_a_moved_tag_and_then_the_digest_that_came_back(
 )
 def test_a_push_to_another_registry_or_repository_or_without_a_tag_is_ignored(fleet, event):
     result = fleet.handle(record_of(event))
-    assert not result.updates and not result.failed and not len(fleet.queue)
+    assert not result.updates and not result.failed and not fleet.queue.is_busy
 
 
 def test_services_without_policy_deleted_ones_and_other_clusters_are_left_out(fleet):
@@ -134,7 +134,7 @@ def test_what_the_settings_do_not_allow_is_not_sent(fleet, settings, left):
 
 def test_a_dry_run_only_logs(fleet, log):
     result = fleet.push("1.4.2", PUSH_DRY_RUN="true")
-    assert len(names(result)) == 3 and not len(fleet.queue)
+    assert len(names(result)) == 3 and not fleet.queue.is_busy
     assert {line["decision"] for line in log() if line["message"] == "push"} == {
         "would be deployed: PUSH_DRY_RUN is true"
     }
@@ -185,7 +185,7 @@ def test_a_container_that_does_not_exist_deploys_nothing(fleet, log):
 )
 def test_a_service_that_runs_the_digest_or_a_newer_version_or_another_image_gets_nothing(image):
     fleet = PushedFleet(1, image=image)
-    assert fleet.push("1.4.2").updates == []
+    assert not fleet.push("1.4.2").updates
 
 
 def test_the_spelling_of_the_registry_stays():
@@ -213,11 +213,11 @@ def test_a_service_that_cannot_be_read_stops_no_other(fleet):
 
 def test_only_the_pushes_that_a_failure_concerns_are_delivered_again(fleet):
     fleet.ecs.fail("DescribeServices", DENIED, times=2)
-    ours, other = (record_of(push_event(tag, fleet.time())) for tag in ("1.4.2", "main"))
-    result = fleet.handle(ours, other)
-    assert result.failed == [ours["messageId"]]
+    taken, other = (record_of(push_event(tag, fleet.time())) for tag in ("1.4.2", "main"))
+    result = fleet.handle(taken, other)
+    assert result.failed == [taken["messageId"]]
     fleet.tagging.failure = FAILURE
-    assert fleet.handle(ours, other).failed == [ours["messageId"], other["messageId"]]
+    assert fleet.handle(taken, other).failed == [taken["messageId"], other["messageId"]]
 
 
 def test_a_message_that_could_not_be_sent_is_sent_with_the_same_id_later(fleet):
