@@ -239,7 +239,8 @@ def deployed(workspace: Workspace, targets: list[str]) -> Deployed:
         outputs = json.loads(terraform_cli.run(tree, environment, "output", "-json").stdout)
         outputs = {name: output["value"] for name, output in outputs.items()}
         state_file = tree.parent / "terraform.tfstate"
-        addresses = re.compile(r"module\.ecs_updater\.(module\.\w+)(\[0])?")
+        parts = "ledger|lambda|api|fleet"  # Those of 1.0.0.
+        addresses = re.compile(rf"module\.ecs_updater\.(module\.(?:{parts}))(\[0])?")
         state_file.write_text(addresses.sub(r"\1", state_file.read_text("utf-8")), "utf-8")
         changes = terraform_cli.changes(tree, environment)
         workspace.make("deploy-lambda-aws-tf").succeeded()  # Terraform refuses its -target.

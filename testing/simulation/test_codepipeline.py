@@ -135,7 +135,10 @@ def test_a_rollback_and_a_dry_run_are_actions_too(make_world):
     assert dry.result["executionDetails"]["summary"].startswith("DRY_RUN: ")
     assert dry.variables["changed"] == "true" and "verdict" not in dry.variables
     assert world.history == []
-    world.update(2)
+    world.send()
+    during = PipelineRun(world, EVENT | {"dry_run": True}).action()
+    assert during.result["executionDetails"]["summary"].startswith("DRY_RUN: ")
+    world.finish(600)
     back = {name: EVENT[name] for name in ("ecs_cluster_name", "ecs_service_name")}
     pipeline = PipelineRun(world, back | {"action": "rollback"}).action()
     assert pipeline.variables["verdict"] == "SUCCEEDED" and world.image == "busybox"
@@ -290,6 +293,25 @@ def test_an_unreadable_ledger_continues_the_action_and_a_denied_one_fails_it(mak
     assert run.pipeline.continues()
     world.dynamodb.fail("GetItem", DENIED)
     assert "ledger" in run.action().failure["message"].lower()
+
+
+def test_an_unreadable_entry_fails_the_action(make_world):
+    world = make_world(image=SLOW)
+    run = PipelineRun(world)
+    run.job()
+    assert run.pipeline.continues()
+    for item in world.dynamodb.items.values():
+        if "state" in item:
+            item["state"] = {"S": "of a later version"}
+    assert "cannot be read" in run.action().failure["message"]
+
+
+def test_an_action_without_parameters_fails(make_world):
+    run = PipelineRun(make_world())
+    del run.pipeline.event["CodePipeline.job"]["data"]["actionConfiguration"]["configuration"][
+        "UserParameters"
+    ]
+    assert "UserParameters is not valid JSON" in run.action().failure["message"]
 
 
 def test_a_continuation_without_an_update_fails_the_action(make_world):

@@ -41,11 +41,12 @@ class Job:
             job = event["CodePipeline.job"]
             data = job["data"]
             token = data.get("continuationToken")
+            configuration = data["actionConfiguration"]["configuration"]
             return cls(
                 id=job["id"],
                 request_id=token or job["id"],
                 is_continuation=bool(token),
-                parameters=data["actionConfiguration"]["configuration"].get("UserParameters") or "",
+                parameters=str(configuration.get("UserParameters", "")),
                 artifacts={
                     artifact["name"]: Location(
                         artifact["location"]["s3Location"]["bucketName"],

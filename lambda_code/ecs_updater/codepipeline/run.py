@@ -22,12 +22,12 @@ from ..deployments.deploy import deploy
 from ..deployments.idempotency import replay
 from ..deployments.response import Answer, of_entry
 from ..errors import (
-    LASTING,
     AwsFailure,
     ConfigurationError,
     EcsUpdaterError,
     JobResultError,
     LedgerError,
+    Outcome,
 )
 from ..ledger.entry import seconds
 from ..ledger.store import History
@@ -48,9 +48,6 @@ _MOST_SECONDS = 23 * 3600.0
 """
 
 _RESERVED = ("request_id", "wait_seconds")
-
-_SUCCESSES = (Verdict.SUCCEEDED, Verdict.NO_CHANGE, None)
-"""Verdicts of a successful action. A dry run has none."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +99,9 @@ class Runner:
         try:
             entry = History(self.table, clock=call.clock.epoch).find(job.request_id)
         except LedgerError as unread:
-            if unread.outcome in LASTING:
-                raise
-            return None
+            if unread.outcome in (Outcome.NOT_NOW, Outcome.UNKNOWN):
+                return None
+            raise
         if entry is None:
             if answer is None:
                 raise error
@@ -176,10 +173,11 @@ class Runner:
             message = f"{outcome}\n{outcome.hint}" if outcome.hint else str(outcome)
             logger.warning("the action fails", job_id=job.id, reason=str(outcome))
             return self.results.fail(*ids, kind, message)
-        deployment = outcome["body"]["deployment"]
-        summary = f"{deployment['verdict'] or 'DRY_RUN'}: {deployment['reason']}"
+        body = outcome["body"]
+        deployment, is_dry_run = body["deployment"], body.get("dryRun", False)
+        summary = f"{'DRY_RUN' if is_dry_run else deployment['verdict']}: {deployment['reason']}"
         logger.info("the action ends", job_id=job.id, deployment=deployment)
-        if deployment["verdict"] not in _SUCCESSES:
+        if not is_dry_run and deployment["verdict"] not in (Verdict.SUCCEEDED, Verdict.NO_CHANGE):
             return self.results.fail(*ids, "JobFailed", summary)
         return self.results.succeed(*ids, summary, _variables(outcome, job.request_id))
 
