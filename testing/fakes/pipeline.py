@@ -78,6 +78,7 @@ class Pipeline(Wire):
         self.result: Json | None = None
         """The action's result: the parameters of the call that ended it."""
         self.event: Json = {}
+        self._token: str | None = None
         self._start(None)
 
     def _start(self, token: str | None) -> None:
@@ -153,11 +154,12 @@ class Artifacts:
     ranges: list[str] = field(default_factory=list)
     """The ranges that were read."""
 
-    def get_object(self, Bucket: str, Key: str, Range: str) -> Json:
+    def get_object(self, **parameters: str) -> Json:
         """Answers a range of the object."""
-        assert (Bucket, Key) == (BUCKET, KEY)
-        self.ranges.append(Range)
-        first, _, last = Range.removeprefix("bytes=").partition("-")
+        assert (parameters["Bucket"], parameters["Key"]) == (BUCKET, KEY)
+        wanted = parameters["Range"]
+        self.ranges.append(wanted)
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
         size = len(self.content)
         begin = int(first) if first else max(0, size - int(last))
         end = min(int(last) + 1, size) if first else size

@@ -217,7 +217,7 @@ def test_a_job_without_credentials_never_reads_with_those_of_the_function(make_w
     run = PipelineRun(make_world(), OF_ARTIFACT, PACKED)
     del run.pipeline.event["CodePipeline.job"]["data"]["artifactCredentials"]
     assert "has no credentials for its artifacts" in run.action().failure["message"]
-    assert run.credentials == []
+    assert not run.credentials
 
 
 @pytest.mark.parametrize("event", [None, {}, [], {"CodePipeline.job": {"id": "a"}}, EVENT])

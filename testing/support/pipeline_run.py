@@ -36,11 +36,11 @@ class PipelineRun:
     def __init__(
         self,
         world: World,
-        parameters: Any = EVENT,
+        parameters: Any = None,
         artifact: bytes = b"",
         environment: Mapping[str, str] | None = None,
     ):
-        self.world, self.pipeline = world, Pipeline(parameters)
+        self.world, self.pipeline = world, Pipeline(EVENT if parameters is None else parameters)
         self.pipeline.before = lambda request: world.process.before(CODEPIPELINE, request)
         self.artifacts = Artifacts(artifact)
         self.credentials: list[Mapping[str, Any]] = []

@@ -79,11 +79,13 @@ def _bucket(monkeypatch):
     s3.clients.session.cache_clear()
 
 
-def test_the_object_is_read_with_the_jobs_credentials_and_signature_version_4(bucket):
+@pytest.mark.usefixtures("bucket")
+def test_the_object_is_read_with_the_jobs_credentials_and_signature_version_4():
     client, sent = s3.client_of(CREDENTIALS), []
     client.meta.events.register("before-send.s3", lambda request, **_: sent.append(request.headers))
     assert json.loads(read_file(ObjectReader(client, BUCKET, KEY), NAME)) == []
-    (headers,) = sent
+    assert len(sent) == 1
+    headers = sent[0]
     assert re.match(
         rb"AWS4-HMAC-SHA256 Credential=SENTINEL-KEY-ID/\d+/eu-west-1/s3/aws4_request",
         headers["Authorization"],
@@ -91,7 +93,8 @@ def test_the_object_is_read_with_the_jobs_credentials_and_signature_version_4(bu
     assert headers["X-Amz-Security-Token"] == b"SENTINEL-TOKEN"
 
 
-def test_a_missing_object_is_a_failure_without_credentials(bucket):
+@pytest.mark.usefixtures("bucket")
+def test_a_missing_object_is_a_failure_without_credentials():
     with pytest.raises(AwsFailure) as failure:
         ObjectReader(s3.client_of(CREDENTIALS), BUCKET, "another")
     assert (failure.value.code, failure.value.outcome) == ("NoSuchKey", Outcome.REFUSED)

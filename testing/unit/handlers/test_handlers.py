@@ -7,7 +7,7 @@ import pytest
 
 from ecs_updater.context import Call, Clock
 from ecs_updater.errors import ConfigurationError
-from ecs_updater.handlers import reconcile
+from ecs_updater.handlers import codepipeline, reconcile
 
 
 def test_a_call_is_the_invocation_of_lambda_or_has_its_own_id_and_no_end():
@@ -50,3 +50,11 @@ def test_the_reconciler_logs_its_result(log, monkeypatch):
     (line,) = log()
     expected = {"action": "reconcile", "open": 2, "lambda_request_id": "r", "aws_calls": {}}
     assert expected.items() <= line.items()
+
+
+def test_a_job_of_codepipeline_is_answered_to_the_job_and_not_to_the_caller(monkeypatch):
+    calls = []
+    runner = SimpleNamespace(run=lambda event, call: calls.append((event, call.id)))
+    monkeypatch.setattr(codepipeline, "RUNNER", runner)
+    assert codepipeline.lambda_handler("event", SimpleNamespace(aws_request_id="r")) is None
+    assert calls == [("event", "r")]
