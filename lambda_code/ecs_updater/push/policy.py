@@ -118,30 +118,42 @@ class Running:
     """None: unknown."""
 
 
-def decide(
-    policy: Policy, running: Running, push: Push, last: Push | None, *, is_queued: bool
-) -> Decision:
-    """Returns whether to deploy a push that the policy takes.
+@dataclass(frozen=True)
+class LastPush:
+    """The push that was accepted last for a service."""
 
-    `last`: the push to this repository that was sent to the queue last, and whether its update
-    `is_queued`, that is, has not ended yet.
-    """
+    push: Push
+    is_queued: bool = False
+    """Whether its update has not ended yet."""
+    is_known: bool = True
+    """Whether the ledger has its update. Otherwise its message is in the queue, or was lost."""
+
+
+def decide(policy: Policy, running: Running, push: Push, last: LastPush | None) -> Decision:
+    """Returns whether to deploy a push that the policy takes."""
     if push.digest == running.digest:
         return Decision.RUNS
-    if last and push.digest == last.digest:
+    if last is None or last.push.place != push.place:
+        return _compare_with(policy, running.tag, push, Decision.OLDER_THAN_RUNNING)
+    if push == last.push and not last.is_known:
+        return Decision.DEPLOY  # The ledger recognises the second message.
+    if push.digest == last.push.digest:
         return Decision.REPEATED
     # A lower version can be pushed later, but a tag's later push is the newer one.
-    is_ordered_by_time = policy.kind is not Kind.SEMVER or (last and push.tag == last.tag)
-    if last and is_ordered_by_time and push.pushed_at < last.pushed_at:
+    is_ordered_by_time = policy.kind is not Kind.SEMVER or push.tag == last.push.tag
+    if is_ordered_by_time and push.pushed_at < last.push.pushed_at:
         return Decision.OLDER_THAN_LAST
-    if policy.kind is Kind.SEMVER:
-        version, runs = version_of(push.tag), version_of(running.tag)
-        if version and runs and version < runs:
-            return Decision.OLDER_THAN_RUNNING
-        queued = version_of(last.tag) if last and is_queued else None
-        if version and queued and version < queued:
-            return Decision.OLDER_THAN_LAST
-    return Decision.DEPLOY
+    decision = _compare_with(policy, running.tag, push, Decision.OLDER_THAN_RUNNING)
+    if decision is Decision.DEPLOY and last.is_queued:
+        return _compare_with(policy, last.push.tag, push, Decision.OLDER_THAN_LAST)
+    return decision
+
+
+def _compare_with(policy: Policy, tag: str | None, push: Push, older: Decision) -> Decision:
+    """Returns `older` if the policy is about versions and the push has a lower one than `tag`."""
+    version, other = version_of(push.tag), version_of(tag)
+    is_older = policy.kind is Kind.SEMVER and version and other and version < other
+    return older if is_older else Decision.DEPLOY
 
 
 @lru_cache(1000)

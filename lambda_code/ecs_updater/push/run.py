@@ -32,7 +32,7 @@ from ..errors import (
     one_line,
 )
 from ..ledger.pushes import REQUEST_PREFIX, AcceptedPush, AcceptedPushes
-from ..ledger.store import ledger_of
+from ..ledger.store import History, ledger_of
 from ..log import logger
 from ..model import service as service_description
 from ..model.arn import group_id
@@ -44,13 +44,13 @@ from ..rollout.image_digests import digests_of_revision
 from ..settings import PushSettings, Settings
 from ..throttling import DESCRIBE, DESCRIBE_REVISION, parse_rates
 from ..worker.run import MessageQueue
-from .policy import Decision, Kind, Running, decide
+from .policy import Decision, Kind, LastPush, Running, decide
 from .services import (
     Container,
     InvalidPolicy,
     PolicyService,
     containers,
-    only_container,
+    newest_push,
     services_with_policy,
 )
 
@@ -142,6 +142,13 @@ class PushRun:
         except AwsFailure as failure:
             logger.error("the services with a policy could not be read", reason=str(failure))
             return set(pushes)
+        for invalid in result.invalid_policies:
+            logger.warning(
+                "a policy cannot be parsed: it deploys nothing",
+                service_arn=invalid.service,
+                policy=invalid.value,
+                reason=invalid.reason,
+            )
         by_cluster: dict[str, list[tuple[PolicyService, list[Push]]]] = {}
         for service in services:
             if taken := [push for push in pushes if service.policy.takes(push.tag)]:
@@ -203,17 +210,14 @@ class PushRun:
         if description is None or revision is None:
             return None
         candidates = containers(self._images(revision), service)
-        places = {container.place for container in candidates}
-        push = service.policy.newest(push for push in pushes if push.place in places)
-        if push is None:
+        newest = newest_push(service, candidates, pushes)
+        if newest is None:
             return None
-        container = only_container(
-            [each for each in candidates if each.place == push.place], service
-        )
+        container, push = newest
         running = Running(container.image.tag, container.image.digest)
         for _ in range(_TRIES):
-            last = self._accepted.last(service.arn)
-            decision = self._decide(service, running, push, last)
+            last, now = self._accepted.last(service.arn), self._call.clock.epoch()
+            decision = decide(service.policy, running, push, last_push(last, self._history, now))
             if decision is Decision.DEPLOY and push.digest == self._resolved_digest(
                 description, container.name
             ):
@@ -221,9 +225,7 @@ class PushRun:
             if decision is not Decision.DEPLOY:
                 _log(service, push, decision)
                 return None
-            accepted = AcceptedPush(
-                service.arn, _request_id(service, push), int(self._call.clock.epoch()), push
-            )
+            accepted = AcceptedPush(service.arn, _request_id(service, push), int(now), push)
             event = _event(service, container, accepted)
             parse_event(event, self._settings)  # Raises for what the settings do not allow.
             if self._own.dry_run:
@@ -237,18 +239,6 @@ class PushRun:
                 return event
             # Another function has accepted a push meanwhile.
         raise LedgerError(f"too many pushes for {service.arn} at once, try again")
-
-    def _decide(
-        self, service: PolicyService, running: Running, push: Push, last: AcceptedPush | None
-    ) -> Decision:
-        if last is None or last.push.place != push.place:
-            return decide(service.policy, running, push, None, is_queued=False)
-        entry = self._history.find(last.request_id)
-        if entry is None and last.push == push:
-            return Decision.DEPLOY  # Perhaps it was never sent. The ledger knows a second message.
-        age = self._call.clock.epoch() - last.accepted_at
-        is_queued = age < _QUEUED_SECONDS if entry is None else not has_ended_for_good(entry)
-        return decide(service.policy, running, push, last.push, is_queued=is_queued)
 
     def _images(self, revision: str) -> dict[str, str]:
         images = self._clients.images
@@ -278,6 +268,17 @@ class PushRun:
                 f"the rate limit of {bucket} allows the call only after the end of this "
                 "function: try again"
             )
+
+
+def last_push(accepted: AcceptedPush | None, history: History, now: float) -> LastPush | None:
+    """Returns the accepted push with the progress of its update. Raises LedgerError."""
+    if accepted is None:
+        return None
+    entry = history.find(accepted.request_id)
+    if entry is None:
+        is_queued = now - accepted.accepted_at < _QUEUED_SECONDS
+        return LastPush(accepted.push, is_queued, is_known=False)
+    return LastPush(accepted.push, not has_ended_for_good(entry))
 
 
 def _request_id(service: PolicyService, push: Push) -> str:

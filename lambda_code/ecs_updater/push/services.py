@@ -1,15 +1,15 @@
 """The services with a policy: found by their tags, and what the container of each one runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ..aws.ecr import EcrRepository, ecr_repository
 from ..aws.tagging import Tagging
 from ..errors import AmbiguousContainerError, ContainerNotFoundError, InvalidImageError, one_line
-from ..log import logger
 from ..model.arn import cluster_arn_of, name_of
 from ..model.image import ImageReference
+from ..model.push import Push
 from .policy import CONTAINER, POLICY, Policy
 
 
@@ -55,7 +55,7 @@ class Container:
 def services_with_policy(
     tagging: Tagging, cluster_pattern: str = "*"
 ) -> tuple[list[PolicyService], list[InvalidPolicy]]:
-    """Returns the services with a valid policy, and those with an invalid one, which are logged.
+    """Returns the services with a valid policy, and those with an invalid one.
 
     `cluster_pattern`: only services of these clusters, by name. Raises AwsFailure.
     """
@@ -68,14 +68,7 @@ def services_with_policy(
         try:
             valid.append(PolicyService(arn, Policy.parse(tags[POLICY]), tags.get(CONTAINER)))
         except ValueError as error:
-            problem = InvalidPolicy(arn, one_line(tags[POLICY]), one_line(str(error)))
-            logger.warning(
-                "a policy cannot be parsed: it deploys nothing",
-                service_arn=arn,
-                policy=problem.value,
-                reason=problem.reason,
-            )
-            invalid.append(problem)
+            invalid.append(InvalidPolicy(arn, one_line(tags[POLICY]), one_line(str(error))))
     return valid, invalid
 
 
@@ -102,11 +95,21 @@ def containers(images: Mapping[str, str], service: PolicyService) -> list[Contai
     return found
 
 
-def only_container(found: list[Container], service: PolicyService) -> Container:
-    """Returns the only container of a repository. Raises AmbiguousContainerError."""
+def newest_push(
+    service: PolicyService, candidates: Sequence[Container], pushes: Iterable[Push]
+) -> tuple[Container, Push] | None:
+    """Returns the newest push that the policy takes, with the container that gets it.
+
+    None: there is none. Raises AmbiguousContainerError.
+    """
+    places = {container.place for container in candidates}
+    push = service.policy.newest(push for push in pushes if push.place in places)
+    if push is None:
+        return None
+    found = [container for container in candidates if container.place == push.place]
     if len(found) > 1:
         raise AmbiguousContainerError(
             f"several containers of {service.arn} run an image of {found[0].image.repository}: "
             f"name one of {', '.join(sorted(each.name for each in found))} in the tag {CONTAINER}"
         )
-    return found[0]
+    return found[0], push

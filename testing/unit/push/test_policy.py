@@ -1,10 +1,12 @@
 """Policies: what their text may be, which tags they take, and when a push is deployed."""
 
+from dataclasses import replace
+
 import pytest
 
 from ecs_updater.model.push import Push
 from ecs_updater.model.tags import wrong_character
-from ecs_updater.push.policy import Decision, Policy, Running, decide, version_of
+from ecs_updater.push.policy import Decision, LastPush, Policy, Running, decide, version_of
 from support.push_run import digest_of
 
 TAKEN = {
@@ -121,13 +123,27 @@ D, RUNS, REPEATED, OLD, LATE = Decision
 )
 def test_a_push_is_deployed_unless(text, running, push, last, is_queued, decision):
     policy = Policy.parse(text)
-    assert decide(policy, Running(running, None), push, last, is_queued=is_queued) is decision
+    found = LastPush(last, is_queued) if last else None
+    assert decide(policy, Running(running, None), push, found) is decision
+
+
+def test_a_push_whose_message_may_be_lost_is_sent_again_and_another_one_of_the_digest_is_not():
+    policy, last = Policy.parse("digest:main"), pushed("main", 100, "a")
+    unknown = LastPush(last, is_queued=True, is_known=False)
+    assert decide(policy, Running("main", None), last, unknown) is D
+    assert decide(policy, Running("main", None), pushed("main", 101, "a"), unknown) is REPEATED
+
+
+def test_a_push_to_another_repository_is_compared_with_what_runs_only():
+    policy = Policy.parse("prefix:r")
+    last = LastPush(replace(pushed("r2", 200), repository="shop/old"))
+    assert decide(policy, Running("r1", None), pushed("r1", 100), last) is D
 
 
 def test_a_pinned_digest_that_runs_deploys_nothing():
     running = Running("1.4.1", digest_of("1.4.2"))
     policy = Policy.parse("semver:1.x")
-    assert decide(policy, running, pushed("1.4.2"), None, is_queued=False) is RUNS
+    assert decide(policy, running, pushed("1.4.2"), None) is RUNS
 
 
 @pytest.mark.parametrize("tag", [None, "", "1", "1.2", "main", "1.2.3_4", "vv1.2.3"])
