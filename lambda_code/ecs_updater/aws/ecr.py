@@ -1,4 +1,4 @@
-"""Amazon ECR: three read calls, and the repository of an image reference.
+"""Amazon ECR: four read calls, and the repository of an image reference.
 
 BatchGetImage returns the manifest, and counts as a pull. The configuration of an image for one
 platform names that platform; GetDownloadUrlForLayer leads to it. An image that a pull-through cache
@@ -132,6 +132,29 @@ class Ecr:
         if response.status != 200:
             raise _no_blob(f"Amazon S3 answered with the status {response.status}")
         return response.body
+
+    def tags(self, repository: EcrRepository) -> list[tuple[str, str, float]]:
+        """Returns tag, digest and time of push, in seconds since the epoch, of each tagged image.
+
+        Only the command line lists images. An image has the time of its first push.
+        """
+        with translated("DescribeImages"):
+            pages = (
+                self._client(repository.region)
+                .get_paginator("describe_images")
+                .paginate(
+                    registryId=repository.account,
+                    repositoryName=repository.name,
+                    filter={"tagStatus": "TAGGED"},
+                    PaginationConfig={"PageSize": 1000},
+                )
+            )
+            return [
+                (tag, image["imageDigest"], image["imagePushedAt"].timestamp())
+                for page in pages
+                for image in page["imageDetails"]
+                for tag in image["imageTags"]
+            ]
 
     def cached_prefixes(self, region: str, account: str) -> list[str]:
         """Returns the repository prefixes of the registry's pull-through caches. `ROOT`: all.

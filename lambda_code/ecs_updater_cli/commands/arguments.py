@@ -287,6 +287,16 @@ COMMANDS = (
         """,
     ),
     _command(
+        "policies.policies",
+        AS_JSON,
+        options=AccountOptions,
+        about="""List services with a policy for pushed images, and what it would deploy now.
+
+        Only reads. Exit codes: 0; 1 a policy is invalid, or a repository could not be read; 2 the
+        input is invalid; 3 AWS could not be reached or rejected the call.
+        """,
+    ),
+    _command(
         "validate.validate",
         *_FILE,
         about="""Check a file as `deploy` does before it sends anything.

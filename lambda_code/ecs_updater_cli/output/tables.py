@@ -41,6 +41,22 @@ def services_table(services: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def policies_table(policies: Sequence[Mapping[str, Any]]) -> Table:
+    """Returns services with a policy, see `ecs_updater_cli.commands.policies`."""
+    table = _table("SERVICE", "POLICY", "IMAGE", "NEWEST", "NEXT")
+    for policy in policies:
+        is_deployed = policy["deploys"]
+        _add(
+            table,
+            "/".join(policy["serviceArn"].split("/")[1:]),
+            policy["policy"],
+            policy["image"] or "",
+            policy["newest"] or "",
+            Text("deploy", "cyan") if is_deployed else policy["reason"],
+        )
+    return table
+
+
 def updates_table(items: Sequence[Mapping[str, Any]]) -> Table:
     """Returns entries of the ledger, see `ecs_updater.ledger.queries.SHOWN`."""
     begun, state = Column("BEGUN", no_wrap=True), Column("STATE", no_wrap=True)
