@@ -28,6 +28,7 @@ PAGES = (
     "docs/http-api.md",
     "docs/operations.md",
     "docs/codepipeline.md",
+    "docs/push.md",
     "docs/deploying.md",
     "docs/local.md",
     "docs/development.md",

@@ -79,8 +79,8 @@ def read_policies(tagging: Tagging, ecs: EcsReader, ecr: Ecr, last: Last) -> lis
     rows = [_invalid(policy) for policy in invalid]
     by_arn = {service.arn: service for service in valid}
     batches = list(service_batches((service.cluster, service.arn) for service in valid))
-    for described in ecs.in_parallel(lambda batch: ecs.describe_services(*batch), batches):
-        active = [each for each in described if each["status"] == "ACTIVE"]
+    for services in ecs.in_parallel(lambda batch: ecs.describe_services(*batch), batches):
+        active = [each for each in services if each["status"] == "ACTIVE"]
         read = partial(_policy, by_arn, ecs, tags, last)
         rows += ecs.in_parallel(read, active)
     return sorted(rows, key=lambda row: str(row["serviceArn"]))
@@ -91,12 +91,12 @@ def _policy(
     ecs: EcsReader,
     tags: Callable[[EcrRepository], list[tuple[str, str, float]]],
     last: Last,
-    described: dict[str, Any],
+    description: dict[str, Any],
 ) -> dict[str, Any]:
     """Returns one service with its policy."""
-    service = by_arn[described["serviceArn"]]
+    service = by_arn[description["serviceArn"]]
     row = _row(service.arn, service.policy.text)
-    revision = service_description.task_definition(described)
+    revision = service_description.task_definition(description)
     try:
         candidates = containers(ecs.images(revision) if revision else {}, service)
         if not candidates:
@@ -110,7 +110,7 @@ def _policy(
     if newest is None:
         return row | {"reason": "the repository has no such tag"}
     container, push = newest
-    deployed_at = service_description.primary_deployment(described).get("createdAt")
+    deployed_at = service_description.primary_deployment(description).get("createdAt")
     digest = container.image.digest
     if digest is None and container.image.tag == push.tag and deployed_at:
         # ECS has resolved the tag since then.
