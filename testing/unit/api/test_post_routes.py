@@ -373,7 +373,7 @@ STATUSES = {
             "ServiceUpdateError",
             "ServiceTagsError",
         ),
-        *("ImageVerificationError", "RateError", "TaskRunError"),
+        *("ImageVerificationError", "JobResultError", "RateError"),
     },
     504: {"UnknownOutcomeError"},
 }
