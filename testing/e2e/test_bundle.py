@@ -97,7 +97,16 @@ CALLS = {
             "ClientRequestToken": "token",
         },
     },
+    "resourcegroupstaggingapi": {
+        "GetResources": {
+            "TagFilters": [{"Key": "k"}],
+            "ResourceTypeFilters": ["ecs:service"],
+            "ResourcesPerPage": 100,
+            "PaginationToken": "",
+        },
+    },
     "ecr": {
+        "DescribeImages": {"repositoryName": "repository", "maxResults": 1000},
         "BatchGetImage": {"repositoryName": "repository", "imageIds": [{"imageTag": "t"}]},
         "DescribePullThroughCacheRules": {"registryId": "123456789012", "maxResults": 1000},
         "GetDownloadUrlForLayer": {
@@ -326,6 +335,7 @@ import ecs_updater.handlers.reconcile
 import ecs_updater.handlers.api_update
 import ecs_updater.handlers.api_status
 import ecs_updater.handlers.codepipeline
+import ecs_updater.handlers.push
 import gc
 assert gc.isenabled() and gc.get_freeze_count()
 for module in list(sys.modules.values()):
