@@ -62,7 +62,7 @@ SETTINGS = {
 
 SCRIPTS = [
     (PROJECT / "scripts" / name).read_text("utf-8")
-    for name in ("function.sh", "deploy-ecs-cluster", "deploy-api-aws")
+    for name in ("function.sh", "deploy-ecs-cluster", "deploy-api-aws", "deploy-push-aws")
 ]
 GIVEN = {name for script in SCRIPTS for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', script)}
 """The parameters that the scripts give."""
@@ -96,8 +96,11 @@ def other_default(name: str, declared: Mapping[str, Any]) -> Any:
 
 UNTAGGED = "the emulator's CloudFormation passes no tag of the stack on"
 TAGS = ("contact", "ecs-updater", "environment", "owner")
-MAPPING = "mappings.arn:aws:sqs:eu-west-1:000000000000:another-function-fleet.fifo"
-ROLES = ("-", "-completer-", "-api-logs-", "-api-status-")
+MAPPINGS = [
+    f"mappings.arn:aws:sqs:eu-west-1:000000000000:another-function-{queue}"
+    for queue in ("fleet.fifo", "push")
+]
+ROLES = ("-", "-completer-", "-push-", "-api-logs-", "-api-status-")
 API = "APIs.another-function-api"
 EXPLAINED = {
     **dict.fromkeys(
@@ -115,9 +118,11 @@ EXPLAINED = {
         "the emulator's CloudFormation ignores it",
     ),
     "policies.another-function-fleet-sender-eu-west-1.tags": "CloudFormation cannot tag it",
-    f"{MAPPING}.tags": UNTAGGED,
-    "rules.another-function-completer-deployments.tags": UNTAGGED,
-    "rules.another-function-completer-poll.tags": UNTAGGED,
+    **{f"{mapping}.tags": UNTAGGED for mapping in MAPPINGS},
+    **{
+        f"rules.another-function-{rule}.tags": UNTAGGED
+        for rule in ("completer-deployments", "completer-poll", "push")
+    },
     "templates.another-stack-ecs-instances.tags.ecs-updater": UNTAGGED,
     **{
         f"groups.another-stack-ecs-instances.tags.{tag}.PropagateAtLaunch": UNTAGGED for tag in TAGS
@@ -128,7 +133,10 @@ EXPLAINED = {
         )
         for kind in ("network-interface", "volume")
     },
-    f"{MAPPING}.StartingPosition": "the emulator's CloudFormation has one for every mapping",
+    **{
+        f"{mapping}.StartingPosition": "the emulator's CloudFormation has one for every mapping"
+        for mapping in MAPPINGS
+    },
     "network.another-stack-vpc.groups.another-stack-vpc-tasks (groups).out.all": (
         "the provider revokes the rule of a new group by ports that the emulator's does not have"
     ),
@@ -144,7 +152,7 @@ FORGOTTEN = {
             *("actions_enabled", "alarm_actions", "alarm_description", "dimensions"),
             *("ok_actions", "period", "statistic", "treat_missing_data"),
         }
-        for module in ("lambda", "fleet[0]")
+        for module in ("lambda", "fleet[0]", "push[0]")
     },
     # Follows the template's latest version.
     "module.ecs_cluster.aws_autoscaling_group.instances[0]": {"launch_template"},
@@ -299,8 +307,9 @@ def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str,
     emulator = workspace("plans")
     emulator.make("emulator-up").succeeded()
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
+    optional = {"push": True, "codepipeline": True}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
-    return stacks(TEMPLATES), terraform.plan(files | EVERYTHING, **place)
+    return stacks(TEMPLATES), terraform.plan(files | optional | EVERYTHING, **place)
 
 
 def stacks(templates: dict[str, Any]) -> dict[str, Stack]:

@@ -23,6 +23,7 @@ locals {
 resource "aws_sqs_queue" "this" {
   name                      = local.push
   message_retention_seconds = 345600
+  max_message_size          = 262144
   # As AWS recommends: Lambda holds messages while it is throttled.
   visibility_timeout_seconds = 6 * local.function_timeout
   sqs_managed_sse_enabled    = true
@@ -37,6 +38,7 @@ resource "aws_sqs_queue" "this" {
 resource "aws_sqs_queue" "dead_letters" {
   name                      = "${local.push}-dead-letters"
   message_retention_seconds = 1209600
+  max_message_size          = 262144
   sqs_managed_sse_enabled   = true
 
   # By name, because the queue refers to this one.
