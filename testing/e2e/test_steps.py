@@ -97,7 +97,7 @@ NO_FUNCTION = "LedgerTableName: make deploy-lambda-sam TARGET=local"
         ),
         *(
             (target, f"the stacks absent-ledger and absent-lambda have no output {NO_FUNCTION}")
-            for target in ("deploy-fleet-aws", "deploy-codepipeline-aws")
+            for target in ("deploy-fleet-aws", "deploy-push-aws", "deploy-codepipeline-aws")
         ),
         *(
             (target, f"there is no API of ecs-updater: {DEPLOY_API}")

@@ -80,7 +80,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     here = workspace_with_package("deployed")
     emulator = start_emulator(here)
     before = emulator.inventory()
-    parts = ("lambda-sam", "api-aws", "fleet-aws", "codepipeline-aws")
+    parts = ("lambda-sam", "api-aws", "fleet-aws", "push-aws", "codepipeline-aws")
     targets = [f"deploy-{part}" for part in parts]
     steps = ["deploy-ecs-cluster", "deploy-ecs-service", *targets]
     deployed = here.make(*steps)
@@ -102,8 +102,9 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
             [
                 *(
                     f"stack {STACK}-{part}"
-                    for part in ("codepipeline", "fleet", "api", "lambda", "ledger", "ecs", "vpc")
+                    for part in ("codepipeline", "push", "fleet", "api", "lambda")
                 ),
+                *(f"stack {STACK}-{part}" for part in ("ledger", "ecs", "vpc")),
                 *KEPT,
                 f"bucket {BUCKET}",
             ],
