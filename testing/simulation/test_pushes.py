@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import botocore.endpoint
 import pytest
 
-from fakes.memory_dynamodb import THROTTLED
+from fakes.memory_dynamodb import DENIED, THROTTLED
 from support.push_run import PushedFleet, digest_of, push_event, record_of
 
 VISIBILITY = 1080.0
@@ -188,6 +188,15 @@ def test_an_older_push_that_is_queued_behind_a_newer_one_is_left_out():
     assert len(fleet.queue) == 2
     fleet.work_all()
     assert deployed(fleet) == {"web-001": ["1.4.4"]}
+
+
+def test_a_message_whose_push_cannot_be_compared_comes_back():
+    fleet = PushedFleet(1)
+    fleet.push("1.4.2")
+    fleet.dynamodb.fail("GetItem", DENIED)
+    assert len(fleet.work()) == 1 and not fleet.dead_letter_queue.is_busy
+    fleet.work_all()
+    assert deployed(fleet) == {"web-001": ["1.4.2"]}
 
 
 def test_an_update_between_two_pushes_is_not_undone_by_the_older_one():

@@ -221,10 +221,6 @@ class Worker:
             return self._dead_letter_or_retry(message, event)
         if call.time_left() < NEEDED_SECONDS:
             return 0
-        key = self._rejections.key(event)
-        if self._pushes and key and self._pushes.is_overtaken(key, event["request_id"]):
-            log.logger.info("a later push takes the place of this one", message_id=message.id)
-            return None
         verdict = Verdict.NOT_DEPLOYED
 
         def work() -> Mapping[str, Any]:
@@ -246,6 +242,9 @@ class Worker:
             )
 
         try:
+            if self._is_overtaken(event):
+                log.logger.info("a later push takes the place of this one", message_id=message.id)
+                return None
             log.log_update(event, call, work)
         except CallerFault as error:
             if not self._record_rejection(message, event, error, call, verdict):
@@ -266,6 +265,11 @@ class Worker:
             # The function or AWS failed, not the event: the dead-letter queue's alarm reports it.
             self._send_to_dead_letter_queue(message, error)
         return None
+
+    def _is_overtaken(self, event: Event) -> bool:
+        """Returns whether the event is of a push after which another one was accepted."""
+        key = self._rejections.key(event)
+        return bool(self._pushes and key and self._pushes.is_overtaken(key, event["request_id"]))
 
     def _delay(self, message: Message, error: EcsUpdaterError) -> int | None:
         """Returns the seconds until the message comes back.

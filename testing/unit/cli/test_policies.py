@@ -17,7 +17,7 @@ from support.push_run import WEB, PushedFleet, digest_of
 
 NEVER = 1_700_000_000
 LATER = 1_900_000_000
-IMAGES = [("1.4.1", NEVER), ("1.4.3", LATER), ("1.4.2", LATER), ("2.0.0", NEVER), ("main", LATER)]
+IMAGES = (("1.4.1", NEVER), ("1.4.3", LATER), ("1.4.2", LATER), ("2.0.0", NEVER), ("main", LATER))
 
 
 class Images:
