@@ -343,7 +343,7 @@ def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
 
 
 @pytest.mark.parametrize(
-    "part", ["", "network", "ledger", "api", "fleet", "push", "codepipeline", "instances"]
+    "part", ["", "network", "ledger", "api", "fleet", "push", "codepipeline", "instances", "fields"]
 )
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
 def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
@@ -355,7 +355,19 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
 
 
 @pytest.mark.parametrize(
-    "part", ["", "network", "ledger", "api", "fleet", "push", "codepipeline", "instances", "direct"]
+    "part",
+    [
+        "",
+        "network",
+        "ledger",
+        "api",
+        "fleet",
+        "push",
+        "codepipeline",
+        "instances",
+        "direct",
+        "fields",
+    ],
 )
 def test_the_deployers_policies_know_the_partition_of_every_region(part):
     """The first and the last region of the commercial partition, and every region of the others."""

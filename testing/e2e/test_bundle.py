@@ -77,6 +77,13 @@ CALLS = {
         "DescribeServiceRevisions": {"serviceRevisionArns": [ARN]},
         "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
     },
+    "application-autoscaling": {
+        "DescribeScalableTargets": {
+            "ServiceNamespace": "ecs",
+            "ResourceIds": ["service/c/s"],
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+    },
     "codepipeline": {
         "PutJobSuccessResult": {"jobId": "job", "outputVariables": {"verdict": "SUCCEEDED"}},
         "PutJobFailureResult": {

@@ -37,6 +37,7 @@ PAGES = (
 
 PIPELINE = ".ci/run runs it beside this test, and it takes minutes"
 DOCKER = "it needs images of docker.io; test_package.py builds and runs the image on its own base"
+TASK = "its task needs a container; test_run.py runs it on the simulated ECS"
 CONFIG = (
     'aws configservice select-resource-config --expression "SELECT arn, '
     "configurationItemCaptureTime, configuration.TaskDefinition "

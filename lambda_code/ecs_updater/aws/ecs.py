@@ -66,6 +66,8 @@ class Ecs:
         for operation in ("RegisterTaskDefinition", "UpdateService"):
             clients.send_raw_body(self._client, operation)
             clients.retry_throttles_only(self._client, operation)
+        clients.retry_throttles_only(self._client, "RunTask")
+        self.scaling = Scaling(self.calls)
         clients.send_request_id(self._client, WRITES)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(

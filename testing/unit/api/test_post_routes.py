@@ -373,7 +373,7 @@ STATUSES = {
             "ServiceUpdateError",
             "ServiceTagsError",
         ),
-        *("ImageVerificationError", "JobResultError", "RateError"),
+        *("ImageVerificationError", "JobResultError", "RateError", "TaskRunError"),
     },
     504: {"UnknownOutcomeError"},
 }
