@@ -5,8 +5,10 @@ from typing import TextIO
 
 from ecs_updater.errors import one_line
 
-SUCCEEDED, NOT_ALL, INPUT, AWS = 0, 1, 2, 3
-"""Exit codes: all succeeded; not all succeeded; invalid input; AWS could not be called."""
+SUCCEEDED, NOT_ALL, INPUT, AWS, DRIFT = 0, 1, 2, 3, 4
+"""Exit codes: all succeeded; not all succeeded; invalid input; AWS could not be called; a file and
+its services differ.
+"""
 
 DETACHED = 130
 """Exit code after Ctrl-C, as in a shell."""

@@ -35,7 +35,7 @@ class Group(click.Group):
             code, notes = error.code, error.lines
         except KeyboardInterrupt:
             # Before a batch has started: `commands.watch` handles Ctrl-C afterwards.
-            is_starting = ctx.invoked_subcommand in ("deploy", "update", "rollback")
+            is_starting = ctx.invoked_subcommand in ("deploy", "sync", "update", "rollback")
             notes = ["stopped: no update was started" if is_starting else "interrupted"]
             code = DETACHED
         for note in notes:

@@ -110,6 +110,10 @@ class Ecs:
         """Returns the names of at most `NAMES` services. The list is read once per cluster."""
         return self._listed(cluster, "ListServices", "serviceArns", cluster=cluster)
 
+    def service_arns(self, cluster: str) -> list[str]:
+        """Returns the ARNs of all services of a cluster."""
+        return list_arns(self._client, "ListServices", "serviceArns", cluster=cluster)
+
     def _listed(self, key: str, operation: str, field: str, **parameters: str) -> list[str]:
         if key not in self._names:
             arns = list_arns(self._client, operation, field, NAMES, **parameters)

@@ -1,9 +1,9 @@
 """Reads before a batch starts: the dry run of each event, and the tags that will be removed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import Ecs
@@ -29,6 +29,8 @@ from ..manifest.entries import ServiceIdentity
 from ..output.terminal import number_of
 from .aws_errors import aws_error_of, aws_errors
 
+Result = TypeVar("Result")
+
 _PARALLEL = 10
 # Share of ECS's rates for the reads before a batch. The rest is for updates at the same time.
 _SHARE = 0.8
@@ -50,6 +52,11 @@ class ServicePlan:
     deploys: bool = False
     notes: Sequence[str] = ()
 
+    @property
+    def differs(self) -> bool:
+        """Whether the service is not as requested, or cannot be updated so."""
+        return bool(self.changes) or self.row.state is State.FAILED
+
 
 def dry_run(
     ecs: Ecs,
@@ -63,12 +70,9 @@ def dry_run(
     `table` is the ledger's, if any: a rollback reads its target there. Raises AwsError for an error
     that concerns all services.
     """
-    limits = parse_rates(environment.get("ECS_RATES", "")).items()
-    rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits}, clock)
 
-    @aws_errors()
-    def plan(member: Member, service: ServiceDescription | None) -> ServicePlan:
-        rate_limiter.take(DESCRIBE_REVISION, 1, 0)
+    def plan(index: int, service: ServiceDescription | None) -> ServicePlan:
+        member = members[index]
         event = {**member.event, "dry_run": True}
         event.pop("request_id", None)
         try:
@@ -83,19 +87,43 @@ def dry_run(
         deploys = deployment["verdict"] is None and not kinds <= _WITHOUT_DEPLOYMENT
         return ServicePlan(Row(member), changes, deploys, deployment.get("notes", []))
 
-    def plan_chunk(chunk: Sequence[Member]) -> list[ServicePlan]:
-        names = [
-            (member.event["ecs_cluster_name"], member.event["ecs_service_name"]) for member in chunk
-        ]
-        rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in names}), 0)
-        return list(map(plan, chunk, describe_services(ecs, names, clock.epoch)))
+    names = [
+        (member.event["ecs_cluster_name"], member.event["ecs_service_name"]) for member in members
+    ]
+    return read_services(ecs, environment, clock, names, plan)
+
+
+def read_services(
+    ecs: Ecs,
+    environment: Mapping[str, str],
+    clock: Clock,
+    names: Sequence[tuple[str, str]],
+    read: Callable[[int, ServiceDescription | None], Result],
+) -> Iterator[Result]:
+    """Yields what `read` returns for each pair of cluster and service, within ECS's rate limits.
+
+    `read` gets the index of the pair and the service, describes one revision, and runs in several
+    threads. Raises AwsError.
+    """
+    limits = parse_rates(environment.get("ECS_RATES", "")).items()
+    rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits}, clock)
+
+    @aws_errors()
+    def read_one(index: int, service: ServiceDescription | None) -> Result:
+        rate_limiter.take(DESCRIBE_REVISION, 1, 0)
+        return read(index, service)
+
+    def read_chunk(chunk: range) -> list[Result]:
+        pairs = [names[index] for index in chunk]
+        rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in pairs}), 0)
+        return list(map(read_one, chunk, describe_services(ecs, pairs, clock.epoch)))
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        size = SERVICES_PER_CALL
-        chunks = [members[first : first + size] for first in range(0, len(members), size)]
+        size, total = SERVICES_PER_CALL, len(names)
+        chunks = [range(first, min(first + size, total)) for first in range(0, total, size)]
         try:
-            for plans in pool.map(plan_chunk, chunks):
-                yield from plans
+            for found in pool.map(read_chunk, chunks):
+                yield from found
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

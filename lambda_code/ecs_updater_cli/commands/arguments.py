@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..completion import complete_name
-from .options import AS_JSON, AccountOptions, BatchOptions, Option, WatchOptions
+from .options import AS_JSON, AccountOptions, BatchOptions, Option, StartOptions, WatchOptions
 from .update_options import UpdateOptions
 
 
@@ -79,25 +79,28 @@ _FILE = (
         help="The same as the argument FILE.",
     ),
 )
+_ORDER = (
+    Option(
+        "--waves",
+        is_flag=True,
+        help=(
+            "Deploy group after group, services without one first; the next starts when all "
+            "before succeeded."
+        ),
+    ),
+    Option(
+        "--max-failures",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Start no further service after this many failures. Default: start all.",
+    ),
+)
 
 COMMANDS = (
     _command(
         "deploy.deploy",
         *_FILE,
-        Option(
-            "--waves",
-            is_flag=True,
-            help=(
-                "Deploy group after group, services without one first; the next starts when all "
-                "before succeeded."
-            ),
-        ),
-        Option(
-            "--max-failures",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Start no further service after this many failures. Default: start all.",
-        ),
+        *_ORDER,
         options=BatchOptions,
         about="""Deploy the services of a file and wait for their verdicts.
 
@@ -107,6 +110,41 @@ COMMANDS = (
         Exit codes: 0 all succeeded or had nothing to change; 1 some did not, or not within
         --timeout; 2 the input is invalid or not allowed, and nothing was deployed; 3 AWS could not
         be reached or rejected the call; 130 detached, by Ctrl-C.
+        """,
+    ),
+    _command(
+        "sync.sync",
+        *_FILE,
+        Option(
+            "--check",
+            is_flag=True,
+            help="Only compare, with exit code 4 if a service differs, and write nothing.",
+        ),
+        *_ORDER,
+        options=StartOptions,
+        about="""Deploy what differs between a file and its services.
+
+        Compares each entry of the file with its service and prints the differences. Deploys only
+        the entries that differ, as `ecs-updater deploy` does. What the file does not name stays.
+        The exit codes are those of `ecs-updater deploy`, and with --check: 0 nothing differs; 1 a
+        service cannot be updated; 4 some services differ.
+        """,
+    ),
+    _command(
+        "sync.export",
+        Option(
+            "--cluster",
+            metavar="CLUSTER",
+            required=True,
+            shell_complete=complete_name,
+            help="The cluster, by name or ARN.",
+        ),
+        options=AccountOptions,
+        about="""Write a file of the services of a cluster: their images and tags, as YAML.
+
+        Only reads. A service that cannot be updated is a comment with the reason. Exit codes: 0
+        written; 1 no service can be updated; 2 the input is invalid, or the cluster does not
+        exist; 3 AWS could not be reached or rejected the call.
         """,
     ),
     _command(

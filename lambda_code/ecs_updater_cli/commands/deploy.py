@@ -1,6 +1,6 @@
 """`ecs-updater deploy`, `update` and `rollback`: the start of a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,14 @@ from ecs_updater.model.event_parser import ROLLBACK
 
 from ..backends.account import Account, Ledger, new_batch
 from ..backends.local import LocalBackend
-from ..backends.preview import dry_run, removal_lines
+from ..backends.preview import ServicePlan, dry_run, removal_lines
 from ..backends.settings import environment
 from ..backends.sqs import SqsBackend
 from ..errors import input_error
 from ..manifest.entries import ServiceIdentity, tasks_before
 from ..output.plan import show_plans
 from ..output.terminal import Printer
-from .options import BatchOptions
+from .options import BatchOptions, StartOptions
 from .update_options import UpdateOptions
 from .validate import check_event, chosen_file, read_entries
 from .watch import wait_for_batch
@@ -66,9 +66,23 @@ def deploy_batch(
 
     `after_task_of`: by number from 1, see `Member`. Raises CommandError.
     """
-    account, printer = Account(options.name, options.region, options.profile), Printer()
+    account = Account(options.name, options.region, options.profile)
     if options.dry_run:
-        return _plan(events, account, printer, options)
+        plans = plan_services(account, events, options)
+        return show_plans(plans, Printer(), options.as_json)
+    return start_batch(account, events, groups, options, max_failures, after_task_of)
+
+
+def start_batch(
+    account: Account,
+    events: Sequence[dict[str, Any]],
+    groups: Sequence[str | None],
+    options: StartOptions,
+    max_failures: int | None = None,
+    after_task_of: Mapping[int, int] | None = None,
+) -> int:
+    """Starts the updates and waits for them, as `deploy_batch`."""
+    printer = Printer()
     if options.direct:
         ledger = _local_ledger(account, events, options.no_ledger, printer)
     else:
@@ -104,18 +118,17 @@ def _local_ledger(
     return account.memory_ledger(events[0])
 
 
-def _plan(
-    events: Sequence[dict[str, Any]], account: Account, printer: Printer, options: BatchOptions
-) -> int:
-    """Prints what the events would change. Returns the exit code."""
+def plan_services(
+    account: Account, events: Sequence[dict[str, Any]], options: StartOptions
+) -> Iterator[ServicePlan]:
+    """Returns what each event would change, see `dry_run`. Raises CommandError."""
     ledger = None if options.no_ledger else account.ledger
     if ledger:
         _check_account(events, ledger.arn_prefix)
     settings = environment(account.table_name)
     table = ledger.table if ledger else None
     members = [Member(number, "", event) for number, event in enumerate(events, 1)]
-    plans = dry_run(account.ecs, table, settings, REAL_TIME, members)
-    return show_plans(plans, printer, options.as_json)
+    return dry_run(account.ecs, table, settings, REAL_TIME, members)
 
 
 def _check_account(events: Sequence[dict[str, Any]], arn_prefix: str) -> None:

@@ -105,14 +105,9 @@ class WatchOptions(AccountOptions, ViewOptions):
 
 
 @dataclass(frozen=True)
-class BatchOptions(WatchOptions):
+class StartOptions(WatchOptions):
     """Options of commands that start a batch. Raises CommandError for a contradiction."""
 
-    dry_run: bool = option_field(
-        "--dry-run",
-        default=False,
-        help="Show what would change for each service, and write nothing.",
-    )
     direct: bool = option_field(
         "--direct",
         default=False,
@@ -131,6 +126,17 @@ class BatchOptions(WatchOptions):
         super().__post_init__()
         if self.no_ledger and not self.direct:
             raise input_error("--no-ledger goes with --direct: the queue's worker needs the ledger")
+
+
+@dataclass(frozen=True)
+class BatchOptions(StartOptions):
+    """Options of commands that start a batch or, with `dry_run`, only plan it."""
+
+    dry_run: bool = option_field(
+        "--dry-run",
+        default=False,
+        help="Show what would change for each service, and write nothing.",
+    )
 
 
 def pairs(

@@ -1,14 +1,14 @@
-"""The result of a dry run: what would change in each service."""
+"""The result of a dry run or a comparison: what would change in each service."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.text import Text
 
 from ..backends.preview import ServicePlan
 from ..batch.state import State
-from ..errors import NOT_ALL, SUCCEEDED
+from ..errors import DRIFT, NOT_ALL, SUCCEEDED
 from .changes import change_lines
 from .terminal import Printer, number_of, safe
 
@@ -29,6 +29,28 @@ def show_plans(plans: Iterable[ServicePlan], printer: Printer, as_json: bool) ->
         counts[_kind(plan)] += 1
         printer.listing([_fields(plan)], _lines(plan), as_json)
     code = NOT_ALL if counts["refused"] else SUCCEEDED
+    _show_summary(counts, code, "A dry run: nothing was written.", printer, as_json)
+    return code
+
+
+def show_drift(plans: Sequence[ServicePlan], printer: Printer, as_json: bool) -> None:
+    """Prints the plans, as lines only those of services that differ."""
+    for plan in plans:
+        printer.listing([_fields(plan)], _lines(plan) if plan.differs else [], as_json)
+
+
+def show_comparison(plans: Sequence[ServicePlan], printer: Printer, as_json: bool) -> int:
+    """Prints how many services differ. Returns the exit code."""
+    counts = Counter({**dict.fromkeys(_KINDS, 0), **Counter(map(_kind, plans))})
+    differing = counts.total() - counts["unchanged"]
+    code = NOT_ALL if counts["refused"] else DRIFT if differing else SUCCEEDED
+    _show_summary(counts, code, "Nothing was written.", printer, as_json)
+    return code
+
+
+def _show_summary(
+    counts: Counter[str], code: int, end: str, printer: Printer, as_json: bool
+) -> None:
     total = counts.total()
     summary = {"type": "summary", "services": total, "exitCode": code, **counts}
     parts = [
@@ -36,9 +58,8 @@ def show_plans(plans: Iterable[ServicePlan], printer: Printer, as_json: bool) ->
         for kind, words in _KINDS.items()
         if counts[kind] or kind == "deploy"
     ]
-    line = f"{number_of(total, 'service')}: {', '.join(parts)}. A dry run: nothing was written."
+    line = f"{number_of(total, 'service')}: {', '.join(parts)}. {end}"
     printer.listing([summary], [Text(line)], as_json)
-    return code
 
 
 def _fields(plan: ServicePlan) -> dict[str, Any]:
