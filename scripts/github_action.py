@@ -19,13 +19,20 @@ from ecs_updater_cli.errors import INPUT
 from ecs_updater_cli.output.changes import change_text
 
 _ARGUMENTS = ("cluster", "service", "image")
-_FLAGS = {"replace-tags", "force", "rollback-on-failure", "waves", "direct", "dry-run"}
+_FLAGS = {
+    *("replace-tags", "force", "rollback-on-failure", "waves", "check", "direct", "dry-run"),
+}
 # Inputs with a value on each line, and their option.
 _LISTS = {"tags": "--tag", "container-images": "--container-image"}
-# Inputs that only one command has.
+# Inputs that not every command has.
+_OF_FILE = {"file", "waves", "max-failures"}
 _OWN = {
-    "update": {*_ARGUMENTS, *_LISTS, "replace-tags", "container", "force", "rollback-on-failure"},
-    "deploy": {"file", "waves", "max-failures"},
+    "update": {
+        *(*_ARGUMENTS, *_LISTS, "replace-tags", "container", "force", "rollback-on-failure"),
+        "dry-run",
+    },
+    "deploy": {*_OF_FILE, "dry-run"},
+    "sync": {*_OF_FILE, "check"},
 }
 
 # From the best to the worst.
@@ -56,7 +63,7 @@ def command_line(inputs: Mapping[str, str]) -> list[str]:
     given = {name: value.strip() for name, value in inputs.items() if value.strip()}
     command = given.pop("command")
     if command not in _OWN:
-        raise InputError(f"the input command is {command!r}: use update or deploy")
+        raise InputError(f"the input command is {command!r}: use update, deploy or sync")
     words = [command, "--json"]
     for name, value in given.items():
         if name in set().union(*_OWN.values()) - _OWN[command]:
@@ -96,7 +103,7 @@ def _run(words: Sequence[str]) -> tuple[int, list[Event], list[str]]:
                 print(line, flush=True)
                 continue
             events.append(json.loads(line))
-            print("  ".join(_cells(events[-1])) if "service" in events[-1] else line, flush=True)
+            print("  ".join(_cells(events[-1])) if "cluster" in events[-1] else line, flush=True)
     return process.returncode, events, notes
 
 
@@ -140,15 +147,23 @@ def _outputs(results: Sequence[Event]) -> dict[str, str]:
     }
 
 
-def _summary(results: Sequence[Event], notes: Sequence[str]) -> str:
-    """Returns the job summary, in Markdown."""
+def _summary(events: Sequence[Event], notes: Sequence[str]) -> str:
+    """Returns the job summary, in Markdown: the plan, if there is one, and the results."""
     lines = ["### ecs-updater", ""]
-    if results:
-        lines += ["| Service | Image | Verdict | Revision | Cause |", "|---|---|---|---|---|"]
-        lines += [f"| {' | '.join(map(_code, _cells(event)))} |" for event in results[:_MAX_ROWS]]
-    if len(results) > _MAX_ROWS:
-        lines += ["", f"The output `results` has all {len(results)} services."]
-    return "\n".join([*lines, "", *(f"    {note}" for note in notes)]) + "\n"
+    for kind in ("plan", "change"):
+        rows = _last([event for event in events if event["type"] == kind])
+        if rows:
+            lines += ["| Service | Image | Verdict | Revision | Cause |", "|---|---|---|---|---|"]
+            lines += [f"| {' | '.join(map(_code, _cells(event)))} |" for event in rows[:_MAX_ROWS]]
+            lines.append("")
+        if len(rows) > _MAX_ROWS:
+            lines += [f"The output `results` has all {len(rows)} services.", ""]
+    return "\n".join([*lines, *(f"    {note}" for note in notes)]) + "\n"
+
+
+def _last(events: Sequence[Event]) -> list[Event]:
+    """Returns the last object of each service."""
+    return list({_name(event): event for event in events if "cluster" in event}.values())
 
 
 def _code(text: str) -> str:
@@ -175,11 +190,10 @@ def main() -> int:
     print(f"::stop-commands::{token}", flush=True)
     exit_code, events, notes = _run(words)
     print(f"::{token}::", flush=True)
-    last = {_name(event): event for event in events if "service" in event}
-    results = list(last.values())
+    results = _last(events)
     lines = (f"{name}={value}\n" for name, value in _outputs(results).items())
     _append("GITHUB_OUTPUT", "".join(lines))
-    _append("GITHUB_STEP_SUMMARY", _summary(results, notes))
+    _append("GITHUB_STEP_SUMMARY", _summary(events, notes))
     return exit_code
 
 

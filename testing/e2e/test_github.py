@@ -157,6 +157,27 @@ def test_a_failed_service_fails_the_step_whose_outputs_are_set(runner):
     assert "| `FAILED` |  | `ecs_service_name missing not found` |" in done.summary
 
 
+def test_a_sync_has_the_plan_and_the_results_in_the_summary(runner):
+    event = {"ecs_service_name": "ecs-dummy-service", "ecs_image_name": "busybox:1.35"}
+    defaults = {"ecs_cluster_name": "ECSCluster", "ecs_tag": {}, "ecs_tag_mode": "merge"}
+    file = runner.workspace / "deployments.yaml"
+    file.write_text(yaml.safe_dump({"defaults": defaults, "deployments": [event]}), "utf-8")
+    planned, done = "| `PLANNED` |  | `~ image.ecs-dummy-container: ", "| `SUCCEEDED` | `ecs-dummy"
+
+    checked = runner.use(command="sync", check="true")
+    assert (checked.status, checked.outputs["verdict"]) == (4, ""), checked
+    assert planned in checked.summary and done not in checked.summary
+
+    synced = runner.use(command="sync", direct="true")
+    assert (synced.status, synced.outputs["verdict"]) == (0, "SUCCEEDED"), synced
+    assert planned in synced.summary and done in synced.summary
+    (result,) = json.loads(synced.outputs["results"])
+    assert result["state"] == "succeeded"
+
+    again = runner.use(command="sync", check="true")
+    assert again.status == 0 and "| `NO_CHANGE` |" in again.summary, again
+
+
 UPDATE = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "busybox"}
 
 
@@ -166,6 +187,10 @@ UPDATE = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "bus
         ({"command": "deploy; touch executed"}, "the input command is 'deploy; touch executed'"),
         ({"cluster": "ECSCluster", "service": "web"}, "the command update needs the input image"),
         (UPDATE | {"waves": "true"}, "the input waves does not belong to the command update"),
+        (
+            {"command": "sync", "dry_run": "true"},
+            "the input dry-run does not belong to the command sync",
+        ),
         (UPDATE | {"direct": "yes\n::debug::x"}, r"is 'yes\n::debug::x': use true"),
         (UPDATE | {"image": "$(touch executed)"}, "ecs_image_name"),
         (UPDATE | {"image": "--help"}, "ecs_image_name"),
