@@ -47,7 +47,7 @@ def sync(
     entries = read_entries(file)
     _reject_rollbacks(entries, str(file))
     account, printer = Account(options.name, options.region, options.profile), Printer()
-    # A forced deployment is not a state, so it is no difference.
+    # A service does not show whether a deployment was forced.
     states = [entry.event | {"force_new_deployment": False} for entry in entries]
     plans = list(plan_services(account, states, options))
     show_drift(plans, printer, options.as_json)
@@ -67,11 +67,11 @@ def sync(
 
 
 def _reject_rollbacks(entries: Sequence[ManifestEntry], file: str) -> None:
-    """Raises CommandError if there is an entry that is not a state."""
+    """Raises CommandError if there is a rollback, which names no state to compare."""
     for entry in entries:
         if entry.event.get("action") == ROLLBACK:
             position, name, _ = entry.where(["action"])
-            sentence = "sync compares states, and a rollback is none: deploy it, or name the image"
+            sentence = "sync cannot compare a rollback with a service: name the earlier image"
             raise input_error(Problem(position, name, sentence).in_file(file))
 
 

@@ -247,8 +247,11 @@ def test_entries_that_wait_for_a_task_wait_for_that_of_the_differing_ones(run, f
     assert started == [([None] * 2, 3, {2: 1}), (["edge"] * 2, None, {2: 1})]
 
 
-def test_a_rollback_is_not_a_state_and_is_refused_with_its_position(run, file, simulated):
+def test_a_rollback_is_refused_with_its_position(run, file, simulated):
     file(SAME, {"action": "rollback", "ecs_cluster_name": "shop", "ecs_service_name": "two"})
     code, out, err = run("sync", "--check")
     assert (code, out) == (2, "") and not simulated.requests
-    assert err.startswith("deployments.json:1:") and "deployments[1].action: sync compares" in err
+    assert (
+        err.startswith("deployments.json:1:")
+        and "deployments[1].action: sync cannot compare" in err
+    )
