@@ -109,14 +109,14 @@ def read_services(
     rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits}, clock)
 
     @aws_errors()
-    def read_one(index: int, service: ServiceDescription | None) -> Result:
+    def read_limited(index: int, service: ServiceDescription | None) -> Result:
         rate_limiter.take(DESCRIBE_REVISION, 1, 0)
         return read(index, service)
 
     def read_chunk(chunk: range) -> list[Result]:
         pairs = [names[index] for index in chunk]
         rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in pairs}), 0)
-        return list(map(read_one, chunk, describe_services(ecs, pairs, clock.epoch)))
+        return list(map(read_limited, chunk, describe_services(ecs, pairs, clock.epoch)))
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         size, total = SERVICES_PER_CALL, len(names)
