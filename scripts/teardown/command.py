@@ -5,8 +5,7 @@ the senders' policy; `infrastructure` removes the stacks, then what is in no sta
 `terraform destroy` comes between them. `owner STACK_NAME KIND NAME ...` only prints the owners of
 resources by their tags: ours, others or none.
 
-Region, endpoint and credentials come from the environment. Exits with 1 when a resource was left or
-could not be removed; each is reported, and everything else is removed by then.
+Region, endpoint and credentials come from the environment. Exits with 1 if a resource was left.
 """
 
 import argparse
@@ -31,8 +30,7 @@ def print_owners(stack_name: str, *resources: str) -> int:
         for kind, name in zip(resources[::2], resources[1::2], strict=True):
             what = f"{kind} {name}"
             owned = [project.owns(tags) for tags in find(project, kind, name).values()]
-            owner = "none" if not owned else "ours" if all(owned) else "others"
-            print(owner, kind, name)
+            print("none" if not owned else "ours" if all(owned) else "others", kind, name)
     except (BotoCoreError, ClientError) as error:
         fail(f"{what} cannot be read: {reason(error)}")
     return 0

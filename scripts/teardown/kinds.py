@@ -3,8 +3,7 @@
 A kind has the names that the pipelines give, with the values of `Project.fill`, and calls, which
 are written as `Project.call` says, or name a function of `special`.
 
-find     lists, by the name, the `Tags` of resources or, with `tags`, their `arn`, and their `id` if
-         that is not the name; `{key}` is the key of a filter of EC2
+find     lists by the name: `Tags`, or `arn` with `tags`, and `id`; `{key}` is a filter of EC2
 tags     lists the tags by the `arn`
 search   the same as `find` for any other name; resources of others are not reported
 stays    whether the resource with the name stays, and says why
@@ -102,9 +101,8 @@ role: {function}-push-{region} {function}-api-status-{region} {function}-complet
   release  iam list_role_policies RoleName -> PolicyNames
            -> iam delete_role_policy RoleName PolicyName
   delete   iam delete_role RoleName
-log group: /aws/lambda/{function}-push /aws/lambda/{function}-api-status
-           /aws/apigateway/{function}-api /aws/lambda/{function}-completer /aws/lambda/{function}
-           /ecs/{stack}-ecs
+log group: /aws/lambda/{function}-push /aws/lambda/{function}-api-status /aws/lambda/{function}
+           /aws/apigateway/{function}-api /aws/lambda/{function}-completer /ecs/{stack}-ecs
   find     logs describe_log_groups logGroupNamePrefix
            -> logGroups[?logGroupName=='{name}'].{arn: logGroupArn}
   tags     logs list_tags_for_resource resourceArn

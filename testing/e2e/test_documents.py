@@ -123,9 +123,9 @@ def _here(workspace, package, tmp_path_factory) -> Iterator[tuple[Workspace, Pat
     here = workspace("documents", project=copy)
     here.bring(package)
     here.make("emulator-up").succeeded()
-    record = json.dumps({"cloudtrail._recording_enabled": "true"}).encode()
+    recording = json.dumps({"cloudtrail._recording_enabled": "true"}).encode()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    opener.open(f"{here.endpoint}/_ministack/config", record).close()
+    opener.open(f"{here.endpoint}/_ministack/config", recording).close()
     ecs, container = here.client("ecs"), {"image": "registry.example.com/shop/web:1", "memory": 64}
     ecs.create_cluster(clusterName="shop")
     for name in ("web", "api"):

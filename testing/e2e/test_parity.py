@@ -96,10 +96,9 @@ def other_default(name: str, declared: Mapping[str, Any]) -> Any:
 
 UNTAGGED = "the emulator's CloudFormation passes no tag of the stack on"
 TAGS = ("contact", "ecs-updater", "environment", "owner")
-MAPPINGS = [
-    f"mappings.arn:aws:sqs:eu-west-1:000000000000:another-function-{queue}"
-    for queue in ("fleet.fifo", "push")
-]
+QUEUES = "mappings.arn:aws:sqs:eu-west-1:000000000000:another-function-"
+MAPPINGS = (f"{QUEUES}fleet.fifo", f"{QUEUES}push")
+RULES = ("completer-deployments", "completer-poll", "push")
 ROLES = ("-", "-completer-", "-push-", "-api-logs-", "-api-status-")
 API = "APIs.another-function-api"
 EXPLAINED = {
@@ -109,34 +108,32 @@ EXPLAINED = {
             *(f"{API}.routes.POST /{route}.validator" for route in ("rollback", "update")),
             *(f"tables.another-function-ledger.{part}" for part in ("expires", "recovery")),
             *(f"roles.another-function{part}eu-west-1.PermissionsBoundary" for part in ROLES),
-            *(
-                f"roles.another-stack-ecs-eu-west-1-{part}.PermissionsBoundary"
-                for part in ("execution", "instance")
-            ),
+            "roles.another-stack-ecs-eu-west-1-execution.PermissionsBoundary",
+            "roles.another-stack-ecs-eu-west-1-instance.PermissionsBoundary",
             "functions.another-function.DeadLetterConfig",
         ),
         "the emulator's CloudFormation ignores it",
     ),
     "policies.another-function-fleet-sender-eu-west-1.tags": "CloudFormation cannot tag it",
-    **{f"{mapping}.tags": UNTAGGED for mapping in MAPPINGS},
-    **{
-        f"rules.another-function-{rule}.tags": UNTAGGED
-        for rule in ("completer-deployments", "completer-poll", "push")
-    },
-    "templates.another-stack-ecs-instances.tags.ecs-updater": UNTAGGED,
-    **{
-        f"groups.another-stack-ecs-instances.tags.{tag}.PropagateAtLaunch": UNTAGGED for tag in TAGS
-    },
+    **dict.fromkeys(
+        (
+            *(f"{mapping}.tags" for mapping in MAPPINGS),
+            *(f"rules.another-function-{rule}.tags" for rule in RULES),
+            "templates.another-stack-ecs-instances.tags.ecs-updater",
+            *(f"groups.another-stack-ecs-instances.tags.{t}.PropagateAtLaunch" for t in TAGS),
+        ),
+        UNTAGGED,
+    ),
     **{
         f"templates.another-stack-ecs-instances.launched.{kind}.ecs-updater": (
             "CloudFormation tags what a stack creates, not what a template launches"
         )
         for kind in ("network-interface", "volume")
     },
-    **{
-        f"{mapping}.StartingPosition": "the emulator's CloudFormation has one for every mapping"
-        for mapping in MAPPINGS
-    },
+    **dict.fromkeys(
+        (f"{mapping}.StartingPosition" for mapping in MAPPINGS),
+        "the emulator's CloudFormation has one for every mapping",
+    ),
     "network.another-stack-vpc.groups.another-stack-vpc-tasks (groups).out.all": (
         "the provider revokes the rule of a new group by ports that the emulator's does not have"
     ),

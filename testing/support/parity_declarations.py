@@ -120,8 +120,8 @@ def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator
     there = {name: shared[name] for name in here.keys() & shared.keys()} | there
     for (of_template, name, field), wanted in DIFFERENT.items():
         if of_template == template:
-            found = (here.get(name, {}).pop(field, None), there.get(name, {}).pop(field, None))
-            yield from differences(wanted, found, f"{template}.{name}.{field}")
+            sides = (here.get(name, {}).pop(field, None), there.get(name, {}).pop(field, None))
+            yield from differences(wanted, sides, f"{template}.{name}.{field}")
     yield from differences(here, there, template)
     outputs = {
         snake(name): words(output["Description"]) for name, output in declared["Outputs"].items()
@@ -133,14 +133,9 @@ def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator
         for assertion in rule["Assertions"]
     }
     sentences = set(re.findall(r'precondition \{.*?error_message += (".*?")\n', source, re.DOTALL))
-    for sentence in sorted(
-        rules
-        ^ {
-            text
-            for text in map(plain, map(json.loads, sentences))
-            if not re.match(ONLY_PRECONDITIONS, text)
-        }
-    ):
+    found = {plain(json.loads(sentence)) for sentence in sentences}
+    found = {sentence for sentence in found if not re.match(ONLY_PRECONDITIONS, sentence)}
+    for sentence in sorted(rules ^ found):
         yield f"{template}: only one side has: {sentence}"
 
 
@@ -151,22 +146,12 @@ def parameters(template: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def parameter(declared: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a parameter in Terraform's words."""
-    kind, default, allows = (
-        declared["Type"],
-        declared.get("Default"),
-        declared.get("AllowedPattern"),
-    )
+    kind, default, allows = map(declared.get, ("Type", "Default", "AllowedPattern"))
     if "AllowedValues" in declared:
         allows = declared["AllowedValues"]
-        if (kind, sorted(allows, key=str)) == (
-            "String",
-            ["false", "true"],
-        ):  # CloudFormation has no boolean.
-            kind, allows, default = (
-                "Boolean",
-                [json.loads(value) for value in allows],
-                json.loads(declared["Default"]),
-            )
+        if kind == "String" and {*allows} == {"false", "true"}:  # CloudFormation has no boolean.
+            kind, default = "Boolean", json.loads(declared["Default"])
+            allows = [json.loads(value) for value in allows]
     elif "MinValue" in declared or "MaxValue" in declared:
         allows = [declared.get("MinValue"), declared.get("MaxValue")]
     elif kind == "CommaDelimitedList":
