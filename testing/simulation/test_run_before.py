@@ -7,9 +7,10 @@ import pytest
 from ecs_updater.aws import logs
 from ecs_updater.context import Clock
 from ecs_updater.deployments.task_run import run_task
+from ecs_updater.errors import AwsFailure
 from ecs_updater.ledger.entry import State
 from fakes.simulated_ecs import Image
-from fakes.wire import DENIED, SERVER_ERROR
+from fakes.wire import DENIED, SERVER_ERROR, THROTTLED
 from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK, SIDECAR
 
 COMMAND = ["manage", "migrate", "--password=hush"]
@@ -197,6 +198,43 @@ def test_the_task_runs_in_the_named_container_and_a_sidecar_does_not_keep_it_run
     assert missing.verdict == "ContainerNotFoundError"
 
 
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("waits", [True, False], ids=["the caller waits", "the reconciler ends it"])
+def test_no_container_runs_on_after_the_command(make_world, code, waits):
+    job, sidecar = SIDECAR
+    world = make_world(containers=[{**job, "essential": False}, sidecar])
+    world.ecs.world.standalone.image = exits(code)
+    send(world, ecs_container_name="ecs-dummy-container", wait_seconds=60 if waits else 0)
+    world.finish(60)
+    world.pass_time(5)
+    (task,) = world.ecs.world.standalone.all
+    assert task.last_status == "STOPPED"
+    assert task.stopped_reason == "ecs-updater: its command has ended"
+    assert world.verdicts == ["FAILED" if code else "SUCCEEDED"]
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["the caller waits", "the reconciler ends it"])
+@pytest.mark.parametrize("answer", [THROTTLED, SERVER_ERROR], ids=["throttled", "500"])
+def test_a_task_that_cannot_be_stopped_yet_is_stopped_later(world, answer, waits):
+    world.ecs.world.standalone.image = exits(0, after=900)
+    world.ecs.fail("StopTask", answer, times=6)
+    send(world, {"timeout_seconds": 30}, wait_seconds=120 if waits else 0)
+    world.finish(60)
+    (task,) = world.ecs.world.standalone.all
+    world.pass_time(5)
+    assert task.last_status == "STOPPED" and world.verdicts == ["FAILED"] and world.state == OLD
+
+
+@pytest.mark.parametrize("answer", [THROTTLED, DENIED], ids=["throttled", "denied"])
+def test_a_start_that_was_rejected_twice_is_known_to_have_started_nothing(world, answer):
+    for number in (1, 2):
+        world.ecs.fail("RunTask", answer, times=4 if answer is THROTTLED else 1)
+        assert send(world).verdict == "TaskRunError"
+        assert world.verdicts == ["NOT_DEPLOYED"] * number
+    assert send(world, wait_seconds=60).verdict == "SUCCEEDED"
+    assert len(world.ecs.world.standalone.all) == 1
+
+
 def test_without_a_change_no_task_runs_and_a_forced_deployment_has_one(world):
     same = {"ecs_image_name": "busybox", "ecs_tag": OLD_TAGS}
     assert send(world, **same).verdict == "NO_CHANGE" and not world.ecs.world.standalone.all
@@ -240,3 +278,13 @@ def test_a_task_without_an_update_changes_nothing_else(world):
     result = run_task(*names, request_id="r2", clock=clock, task_definition="ecs-dummy-task:1")
     assert result.exit_code == 4 and "exited with code 4" in result.reason
     assert set(world.ecs.writes) == {"RunTask"} and world.state == OLD
+
+
+def test_a_task_that_cannot_be_read_is_given_up_after_its_timeout(world):
+    clock = Clock(world.clock.now, world.clock.sleep, lambda: 0.5, world.clock.epoch)
+    world.ecs.fail("DescribeTasks", SERVER_ERROR, times=9999)
+    names = (world.boundary, "ECSCluster", "ecs-dummy-service", COMMAND)
+    begin = clock.now()
+    with pytest.raises(AwsFailure, match="Service Unavailable"):
+        run_task(*names, request_id="r", clock=clock, timeout_seconds=30)
+    assert 90 < clock.now() - begin < 150

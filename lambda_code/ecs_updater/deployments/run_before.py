@@ -119,6 +119,8 @@ class RunBeforeStep:
         except UnknownOutcomeError:
             raise
         except EcsUpdaterError as error:
+            # There is no task: a repetition does not look for one.
+            journal.entry = replace(journal.entry, task=replace(run, begun_at=None))
             error.also(f"{UNCHANGED}{_unused(journal.entry)}")
             raise
         journal.task_started(arn)
@@ -161,12 +163,12 @@ class RunBeforeStep:
     def _succeeded(self, journal: Journal, result: TaskResult) -> None:
         # The tags and the deployment may exist after this record only.
         journal.running_task(replace(_run_of(journal.entry), has_succeeded=True))
-        if not result.has_stopped:
-            self._runner.stop(_task_of(journal.entry), result.task_arn, "its command has ended")
+        self._runner.stop_others(_task_of(journal.entry), result)
         journal.notes.append(f"task {name_of(result.task_arn)} of {RUN_BEFORE}: {result.reason}")
 
     def _failed(self, journal: Journal, result: TaskResult) -> RolloutOutcome:
         entry = journal.entry
+        self._runner.stop_others(_task_of(entry), result)
         result = self._runner.explained(_task_of(entry), result)
         sentence = (
             f"task {name_of(result.task_arn)} of {RUN_BEFORE}: {result.reason}; "

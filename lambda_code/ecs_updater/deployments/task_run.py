@@ -123,13 +123,13 @@ def run_task(
             result = runner.poll(task, arn, begun_at)
         except AwsFailure as failure:
             # Throttled or transient: the next poll may succeed.
-            if failure.outcome in LASTING:
+            is_late = clock.epoch() - begun_at > timeout_seconds + _SETTLED_SECONDS
+            if failure.outcome in LASTING or is_late:
                 raise
         if result:
             break
     assert result
-    if not result.has_stopped:
-        runner.stop(task, arn, "its command has ended")
+    runner.stop_others(task, result)
     return runner.explained(task, result)
 
 
@@ -195,7 +195,8 @@ class TaskRunner:
     def poll(self, task: StandaloneTask, arn: str, begun_at: float) -> TaskResult | None:
         """Polls a task once and stops it after its timeout. Returns None while it goes on.
 
-        `begun_at`: time before RunTask, in seconds since the epoch. Raises AwsFailure.
+        `begun_at`: time before RunTask, in seconds since the epoch. Raises AwsFailure, also if the
+        next poll may be able to stop the task.
         """
         found = self._ecs.task(task.cluster_arn, arn)
         if found is None:
@@ -207,17 +208,28 @@ class TaskRunner:
         result = result_of(found, task.container)
         if result is None and self._clock.epoch() - since >= task.timeout_seconds:
             reason = f"it did not end within {task.timeout_seconds} seconds"
-            return TaskResult(arn, f"{reason} and {self.stop(task, arn, reason)}")
+            stopped = self.stop(task, arn, reason, is_last=False)
+            return TaskResult(arn, f"{reason} and {stopped}")
         return result
 
-    def stop(self, task: StandaloneTask, arn: str, why: str) -> str:
-        """Stops a task. Returns how that went, for a message."""
+    def stop(self, task: StandaloneTask, arn: str, why: str, *, is_last: bool = True) -> str:
+        """Stops a task. Returns how that went, for a message.
+
+        `is_last`: no later attempt follows. Otherwise raises AwsFailure if one may succeed.
+        """
         reason = one_line(f"ecs-updater: {why}", _REASON_LIMIT)
         try:
             self._ecs.stop_task(task.cluster_arn, arn, reason)
         except AwsFailure as failure:
+            if not is_last and failure.outcome not in LASTING:
+                raise
             return f"could not be stopped ({failure.reason})"
         return "was stopped"
+
+    def stop_others(self, task: StandaloneTask, result: TaskResult) -> None:
+        """Stops the containers that run on after the one with the command."""
+        if not result.has_stopped:
+            self.stop(task, result.task_arn, "its command has ended")
 
     def explained(self, task: StandaloneTask, result: TaskResult) -> TaskResult:
         """Returns the result with the last lines of the container's log, or a note without them."""

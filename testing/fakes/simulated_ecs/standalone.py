@@ -50,6 +50,7 @@ class StandaloneTasks:
                     definition["image"],
                     "",
                     self.image if definition["name"] == override["name"] else Image.good(),
+                    definition.get("essential", True),
                 )
                 for definition in task_definition["containerDefinitions"]
             ],
@@ -84,6 +85,8 @@ class StandaloneTasks:
             container = next(item for item in task.containers if item.name == name)
             container.exit_code = container.image.exit_code
             container.reason = container.image.exit_reason
+            if not container.essential and len(task.containers) > 1:
+                return  # The others run on.
             task.wants_to_stop(
                 self._clock.now(), "EssentialContainerExited", wording.ESSENTIAL_EXITED
             )
