@@ -100,6 +100,8 @@ class TaskRun:
     """None: RunTask was not called, or its response is not stored."""
     has_succeeded: bool = False
     """Whether the task has exited with code 0."""
+    is_given_up: bool = False
+    """Whether nobody repeats the update if it is interrupted."""
 
 
 @dataclass(frozen=True)
@@ -321,7 +323,7 @@ class Entry:
             error_type=type(error).__name__,
             error_message=_shorten(str(error)),
             error_attributes=_bounded(attributes_of(error)),
-            may_be_repeated=may_be_repeated,
+            may_be_repeated=may_be_repeated and not (self.task and self.task.is_given_up),
         )
 
     def _at_least(self, state: State) -> State:

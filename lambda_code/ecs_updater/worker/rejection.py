@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..context import Call
@@ -64,8 +65,8 @@ class Rejections:
 
         Returns False if the event names no service, or if another update has its `request_id`. An
         end that the update has written itself stays. An update that is open is reconciled: it is
-        undone or, if its deployment was made, left to the reconciler. Raises LeaseHeldError,
-        LedgerError or ServiceReadError.
+        undone or, if its deployment was made or its task may run, left to the reconciler. Raises
+        LeaseHeldError, LedgerError or ServiceReadError.
         """
         request_id = event["request_id"]
         key = self.key(event)
@@ -83,6 +84,9 @@ class Rejections:
         if entry.is_before_deployment:
             with self._leases.held(entry.service, Holder.of(request_id)) as lease:
                 entry = self._recovery.recover(entry, lease)
+                if entry.is_before_deployment and entry.task:
+                    given_up = replace(entry.task, is_given_up=True)
+                    entry = self._history.advance(replace(entry, task=given_up))
         if entry.is_ended and entry.may_be_repeated:
             self._history.give_up(entry)
         return True
