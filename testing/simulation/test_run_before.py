@@ -213,6 +213,19 @@ def test_no_container_runs_on_after_the_command(make_world, code, waits):
     assert world.verdicts == ["FAILED" if code else "SUCCEEDED"]
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_an_update_says_that_containers_run_on(make_world, code):
+    job, sidecar = SIDECAR
+    world = make_world(containers=[{**job, "essential": False}, sidecar])
+    world.ecs.world.standalone.image = exits(code)
+    world.ecs.fail("StopTask", DENIED)
+    outcome = send(world, ecs_container_name="ecs-dummy-container", wait_seconds=60)
+    sentence = (
+        f"with code {code}, the rest of the task could not be stopped (User is not authorized"
+    )
+    assert sentence in (outcome.text if code else outcome.notes[0])
+
+
 @pytest.mark.parametrize("waits", [True, False], ids=["the caller waits", "the reconciler ends it"])
 @pytest.mark.parametrize("answer", [THROTTLED, SERVER_ERROR], ids=["throttled", "500"])
 def test_a_task_that_cannot_be_stopped_yet_is_stopped_later(world, answer, waits):

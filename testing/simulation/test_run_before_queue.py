@@ -149,10 +149,11 @@ def test_the_others_of_a_group_wait_for_the_task(queued, code, first, other):
         needed_queue=queued.queue,
     )
     backend = SqsBackend(account, batch.batch.id, AccountOptions())
-    printer = Printer(io.StringIO(), io.StringIO())
+    shown = io.StringIO()
+    printer = Printer(shown, io.StringIO())
     driven = replace(clock, sleep=sleep)
     assert wait_for_batch(backend, batch, ViewOptions(timeout=900), printer, driven) == 1
-    out = printer.console.file.getvalue()
+    out = shown.getvalue()
     assert f"{first}  ECSCluster/ecs-dummy-service  app:2" in out
     assert f"{other}  ECSCluster/gone" in out and "hush" not in out
     assert sent[:3] == [(0, 1), (1, 0), (1, 0)] and len(queued.tasks) == 1

@@ -163,13 +163,13 @@ class RunBeforeStep:
     def _succeeded(self, journal: Journal, result: TaskResult) -> None:
         # The tags and the deployment may exist after this record only.
         journal.running_task(replace(_run_of(journal.entry), has_succeeded=True))
-        self._runner.stop_others(_task_of(journal.entry), result)
+        result = self._runner.stop_others(_task_of(journal.entry), result)
         journal.notes.append(f"task {name_of(result.task_arn)} of {RUN_BEFORE}: {result.reason}")
 
     def _failed(self, journal: Journal, result: TaskResult) -> RolloutOutcome:
         entry = journal.entry
-        self._runner.stop_others(_task_of(entry), result)
-        result = self._runner.explained(_task_of(entry), result)
+        task = _task_of(entry)
+        result = self._runner.explained(task, self._runner.stop_others(task, result))
         sentence = (
             f"task {name_of(result.task_arn)} of {RUN_BEFORE}: {result.reason}; "
             f"{UNCHANGED}{_unused(entry)}"

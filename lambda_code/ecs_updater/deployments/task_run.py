@@ -129,8 +129,7 @@ def run_task(
         if result:
             break
     assert result
-    runner.stop_others(task, result)
-    return runner.explained(task, result)
+    return runner.explained(task, runner.stop_others(task, result))
 
 
 class TaskRunner:
@@ -226,10 +225,15 @@ class TaskRunner:
             return f"could not be stopped ({failure.reason})"
         return "was stopped"
 
-    def stop_others(self, task: StandaloneTask, result: TaskResult) -> None:
-        """Stops the containers that run on after the one with the command."""
-        if not result.has_stopped:
-            self.stop(task, result.task_arn, "its command has ended")
+    def stop_others(self, task: StandaloneTask, result: TaskResult) -> TaskResult:
+        """Stops the containers that run on after the one with the command.
+
+        Returns the result with how that went.
+        """
+        if result.has_stopped:
+            return result
+        stopped = self.stop(task, result.task_arn, "its command has ended")
+        return replace(result, reason=f"{result.reason}, the rest of the task {stopped}")
 
     def explained(self, task: StandaloneTask, result: TaskResult) -> TaskResult:
         """Returns the result with the last lines of the container's log, or a note without them."""
