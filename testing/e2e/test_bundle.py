@@ -76,7 +76,10 @@ CALLS = {
         "DescribeServiceDeployments": {"serviceDeploymentArns": [ARN]},
         "DescribeServiceRevisions": {"serviceRevisionArns": [ARN]},
         "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
+        "RunTask": {"cluster": "c", "taskDefinition": "t:2", "startedBy": "s", "clientToken": "t"},
+        "StopTask": {"cluster": "c", "task": "t", "reason": "r"},
     },
+    "logs": {"GetLogEvents": {"logGroupName": "g", "logStreamName": "s", "limit": 10}},
     "application-autoscaling": {
         "DescribeScalableTargets": {
             "ServiceNamespace": "ecs",
