@@ -28,9 +28,8 @@ terraform_settings() {
     printf '%s"%s": %s' "$separator" "$name" "$(json "${variable[$name]}")"
     separator=', '
   done
-  for name in ALLOWED_{IMAGES,SERVICES,FIELDS,SECRETS}; do
-    printf ', "%s": %s' "${name,,}" "$(json_list "${!name:-}")"
-  done
+  printf ', "allowed_images": %s, "allowed_services": %s' "$(json_list "${ALLOWED_IMAGES:-}")" "$(json_list "${ALLOWED_SERVICES:-}")"
+  printf ', "allowed_fields": %s, "allowed_secrets": %s' "$(json_list "${ALLOWED_FIELDS:-}")" "$(json_list "${ALLOWED_SECRETS:-}")"
   printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
 }

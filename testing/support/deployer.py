@@ -99,9 +99,13 @@ def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
     return tuple(json.loads(printed(part, **settings).stdout)["Statement"])
 
 
-def policies() -> tuple[Statement, ...]:
-    """The statements of the policies that together are enough without instances."""
-    parts = ("", "network", "ledger", "api", "fleet", "push", "codepipeline")
+OPTIONAL = ("push", "codepipeline")
+"""The parts that no pipeline deploys."""
+
+
+def policies(*parts: str) -> tuple[Statement, ...]:
+    """The statements of the policies that together are enough without instances, or of `parts`."""
+    parts = parts or ("", "network", "ledger", "api", "fleet", *OPTIONAL)
     return tuple(statement for part in parts for statement in policy(part))
 
 
