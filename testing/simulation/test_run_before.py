@@ -91,14 +91,25 @@ def test_no_other_update_or_rollback_goes_on_while_the_task_runs(world):
     send(world)
     for event in (OTHER, {**ROLLBACK, "request_id": "back"}):
         outcome = world.send({**EVENT, **event} if event is OTHER else event)
-        assert outcome.verdict == "LeaseHeldError" and "its task of run_before" in outcome.text
+        assert outcome.verdict == "LeaseHeldError" and "whose task of run_before" in outcome.text
         assert world.state == before
     world.pass_time(120)
-    assert world.send(**OTHER, wait_seconds=60).verdict == "SUCCEEDED"
+    assert world.send(**OTHER).verdict == "LeaseHeldError", "the rollout goes on"
+    assert world.finish(60)[0].verdict == "SUCCEEDED"
+    assert world.send(**{**OTHER, "request_id": "later"}, wait_seconds=60).verdict == "SUCCEEDED"
     images = [world.ecs.world.task_definition(arn) for arn in world.made.values()]
     assert [each["containerDefinitions"][0]["image"] for each in images[2:]] == ["app:2", "app:3"]
+
+
+def test_a_rollback_replaces_the_rollout_after_the_task(world):
+    assert world.update(5).verdict == "SUCCEEDED"
+    send(world)
+    world.pass_time(30)
+    assert world.send(**OTHER).verdict == "LeaseHeldError", "it continues the first update"
+    back = world.send({**ROLLBACK, "request_id": "back", "wait_seconds": 60})
+    assert back.verdict == "SUCCEEDED", back.text
     world.finish(60)
-    assert world.verdicts[:2] == ["SUCCEEDED", "SUPERSEDED"]
+    assert world.verdicts[1] == "SUPERSEDED"
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["the caller waits", "the reconciler ends it"])

@@ -203,23 +203,29 @@ def _resume_or_begin(attempt: Attempt, lease: Lease, plan: Plan | None, read_at:
 
 def _recover(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan) -> bool:
     """Recovers the open updates of others. Returns whether the plan's service is unchanged."""
-    is_current = True
+    is_current, is_rollback = True, not isinstance(attempt.request, UpdateRequest)
     for entry in unfinished:
         service = plan.snapshot.service if is_current else None
+        is_waited_for = entry.task is not None and not is_rollback
         try:
             recovered = attempt.recovery.recover(
-                entry, lease, service, is_followed_by_a_deployment=plan.deploys
+                entry,
+                lease,
+                service,
+                is_followed_by_a_deployment=plan.deploys and not is_waited_for,
             )
         except InternalError:
             # It is logged, and must not block the service's updates forever.
             is_current = False
             continue
-        if recovered.task and recovered.is_before_deployment:
-            raise LeaseHeldError(
-                f"ecs_service_name {lease.service} is held by another update (request_id "
-                f"{one_line(recovered.request_id)}, since {recovered.begun_at}) until its task of "
-                "run_before has ended and the service is updated, try again"
-            )
+        if recovered.task and not recovered.is_ended:
+            # A rollback may replace the rollout, as the way out of one that never ends.
+            if is_waited_for or recovered.is_before_deployment:
+                raise LeaseHeldError(
+                    f"ecs_service_name {lease.service} is held by another update (request_id "
+                    f"{one_line(recovered.request_id)}, since {recovered.begun_at}), whose task of "
+                    "run_before or rollout goes on, try again"
+                )
         if recovered.has_written_in_recovery:
             is_current = False
     return is_current
