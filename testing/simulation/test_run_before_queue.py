@@ -36,10 +36,10 @@ class QueuedWorld:
 
     def work(self, times=1):
         """Delivers the messages to the worker. Returns the ids of those to deliver again."""
-        records = self.queue.receive()
+        messages = self.queue.receive()
         for _ in range(times):
-            failed = self._worker().process(records)
-        self.queue.done(records, failed)
+            failed = self._worker().process(messages)
+        self.queue.done(messages, failed)
         return failed
 
     def _worker(self):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_updater.errors import CallerFault, EcsUpdaterError, LeaseHeldError
-from ecs_updater.ledger.entry import Entry
+from ecs_updater.ledger.entry import Entry, Success
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.store import History
 from fakes.simulated_ecs import Image, Timing
@@ -374,7 +374,7 @@ class Run:
         is_last = success and (success.number, success.deployment_id) == (entry.number, primary.id)
         is_own = success and success.request_id == REQUEST
         self.expect(
-            bool(is_last if verdict == "SUCCEEDED" else not is_own),
+            bool(is_last if Success.of(entry) else not is_own),
             f"the last success is {success}",
         )
 
