@@ -218,14 +218,14 @@ def _recover(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan
             # It is logged, and must not block the service's updates forever.
             is_current = False
             continue
-        if recovered.task and not recovered.is_ended:
-            # A rollback may replace the rollout, as the way out of one that never ends.
-            if is_waited_for or recovered.is_before_deployment:
-                raise LeaseHeldError(
-                    f"ecs_service_name {lease.service} is held by another update (request_id "
-                    f"{one_line(recovered.request_id)}, since {recovered.begun_at}), whose task of "
-                    "run_before or rollout goes on, try again"
-                )
+        # A rollback may replace the rollout, as the way out of one that never ends.
+        is_held = recovered.is_before_deployment or (is_waited_for and not recovered.is_ended)
+        if recovered.task and is_held:
+            raise LeaseHeldError(
+                f"ecs_service_name {lease.service} is held by another update (request_id "
+                f"{one_line(recovered.request_id)}, since {recovered.begun_at}), whose task of "
+                "run_before or rollout goes on, try again"
+            )
         if recovered.has_written_in_recovery:
             is_current = False
     return is_current
