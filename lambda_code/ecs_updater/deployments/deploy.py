@@ -259,7 +259,7 @@ def _begin(attempt: Attempt, lease: Lease, plan: Plan) -> Step:
             fingerprint=identity.fingerprint,
             rollback_to=rollback_to,
             rollback_tags=rollback_tags,
-            task=taken_over(entry.task, identity.task),
+            task=taken_over(entry.task, identity.task) if entry.task else None,
         ),
         lease,
     )

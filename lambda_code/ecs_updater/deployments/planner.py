@@ -91,12 +91,14 @@ class Planner:
     def plan_from(self, snapshot: Snapshot, request: Request) -> Plan:
         """Returns the plan for a service that was read."""
         if isinstance(request, UpdateRequest):
-            target = self._requested_revision(snapshot, request)
+            target = (
+                self._requested_revision(snapshot, request) if request.task_definition else None
+            )
             plan = make_plan(snapshot, request, self._ecs.fields, self._settings, target)
             if plan.desired_count is not None:
                 self._check_bounds(snapshot, plan.desired_count)
             has_to_verify = plan.deploys and self._settings.verify_image != OFF
-            if request.images and (has_to_verify or self._settings.pin_digest != OFF):
+            if (has_to_verify or self._settings.pin_digest != OFF) and request.images:
                 pinned = self._verify_and_pin(request, snapshot)
                 plan = make_plan(snapshot, pinned, self._ecs.fields, self._settings)
             return plan
@@ -199,7 +201,7 @@ class Planner:
             digests={name: sorted(digests) for name, digests in self.digests(plan).items()},
             previous_deployment_id=snapshot.deployment_id,
             previous_service_deployment_arn=snapshot.service_deployment_arn,
-            task=_task_of(plan),
+            task=_task_of(plan) if plan.run_before else None,
             answer=of_plan(plan),
         )
 

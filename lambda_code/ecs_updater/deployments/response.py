@@ -18,7 +18,7 @@ from ..model import task_definition as td
 from ..model.arn import revision_name
 from ..model.plan import Plan
 from ..model.revision_settings import HIDDEN, SETTING_CHANGES
-from ..model.service_settings import COUNT
+from ..model.service_settings import COUNT, UNCHANGED
 from ..model.verdict import Verdict
 from ..rollout.judgement import Judgement, PollResult
 
@@ -207,7 +207,8 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
     changes = [
         _change(f"image.{image.container}", image.before, image.after) for image in plan.images
     ]
-    changes += [_change(change.what, change.before, change.after) for change in plan.settings]
+    if plan.settings:
+        changes += [_change(change.what, change.before, change.after) for change in plan.settings]
     changes += [
         _change(f"tag.{key}", tags.before.get(key), tags.after.get(key))
         for key in sorted({*tags.to_set, *tags.to_remove})
@@ -222,7 +223,8 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
             )
         running = revision_name(plan.snapshot.task_definition_arn)
         changes.append(_change("taskDefinition", running, target))
-    changes += [_change(*change) for change in plan.service_settings.shown()]
+    if plan.service_settings is not UNCHANGED:
+        changes += [_change(*change) for change in plan.service_settings.shown()]
     if plan.adds_breaker:
         changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))
     if plan.run_before:

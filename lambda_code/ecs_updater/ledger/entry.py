@@ -417,6 +417,8 @@ def to_item(entry: Entry) -> dict[str, Any]:
     for name in ("before", "after", "rollback", "task"):
         if name in item:
             item[name] = dict(vars(item[name]))
+            if not item[name].get("service_settings", True):
+                del item[name]["service_settings"]
     item["state"] = entry.state.value
     if entry.error_attributes is not None:
         item["error_attributes"] = json.dumps(entry.error_attributes, ensure_ascii=False)

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -266,7 +266,7 @@ def request_of(event: Mapping[str, Any]) -> UpdateRequest | RollbackRequest:
     }
     if event.get("action") == ROLLBACK:
         return RollbackRequest(**common)
-    return UpdateRequest(
+    request = UpdateRequest(
         **common,
         container_images={
             name: _image_of(name, image)
@@ -277,6 +277,11 @@ def request_of(event: Mapping[str, Any]) -> UpdateRequest | RollbackRequest:
         tag_mode=event.get("ecs_tag_mode", REPLACE),
         force_new_deployment=event.get("force_new_deployment", False),
         rollback_on_failure=event.get("rollback_on_failure", False),
+    )
+    if event.keys().isdisjoint(SETTING_FIELDS):
+        return request
+    return replace(
+        request,
         settings=RevisionSettings.of(event),
         service_settings=wanted_settings(event),
         task_definition=event.get(TASK_DEFINITION),
@@ -394,7 +399,8 @@ def violations_beside_schema(event: Mapping[str, Any]) -> Iterator[tuple[Sequenc
         yield service_field, sentence
     if "" in event.get("ecs_container_images", {}):
         yield ("ecs_container_images",), "'' is not a valid container name"
-    yield from revision_settings.violations(event)
+    if not event.keys().isdisjoint(SETTING_FIELDS):
+        yield from revision_settings.violations(event)
     if TASK_DEFINITION in event:
         if not _REVISION.fullmatch(event[TASK_DEFINITION]):
             sentence = f"{event[TASK_DEFINITION]!r} is neither family:revision nor its ARN"

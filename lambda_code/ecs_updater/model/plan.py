@@ -64,6 +64,10 @@ class Plan:
     """Whether UpdateService is called."""
     changes_tags: bool = field(init=False)
     writes: bool = field(init=False)
+    desired_count: int | None = field(init=False)
+    """The new desired count. None: it does not change."""
+    deployment_configuration: Mapping[str, Any] | None = field(init=False)
+    """Wire JSON that replaces the service's. None: it does not change."""
 
     def __post_init__(self) -> None:
         has_revision = self.revision is not None or self.target is not None
@@ -72,22 +76,20 @@ class Plan:
             "deploys": has_revision or self.force_new_deployment,
             "changes_tags": bool(self.tags),
         }
-        derived["updates_service"] = derived["deploys"] or bool(self.service_settings)
+        count, configuration, has_settings = None, None, False
+        if self.service_settings is not UNCHANGED or self.adds_breaker:
+            has_settings = bool(self.service_settings)
+            count, configuration = self.service_settings.changed.get(COUNT), self._configuration()
+        derived |= {"desired_count": count, "deployment_configuration": configuration}
+        derived["updates_service"] = derived["deploys"] or has_settings
         derived["writes"] = derived["updates_service"] or derived["changes_tags"]
         vars(self).update(derived)
 
-    @property
-    def desired_count(self) -> int | None:
-        """Returns the new desired count. None: it does not change."""
-        return self.service_settings.changed.get(COUNT)
-
-    @property
-    def deployment_configuration(self) -> Mapping[str, Any] | None:
-        """Returns the wire JSON that replaces the service's. None: it does not change."""
+    def _configuration(self) -> Mapping[str, Any] | None:
         current, changed = self.snapshot.deployment_configuration, self.service_settings.changed
         if self.adds_breaker:
             breaker = {**(current.get(BREAKER) or {}), "enable": True, "rollback": True}
-            changed[BREAKER] = breaker
+            changed = {**changed, BREAKER: breaker}
         return configuration_with(current, changed)
 
 
@@ -136,14 +138,18 @@ def make_plan(
     addressed = _addressed(running, request, settings)
     images = _image_changes(running, addressed, request)
     changed = td.with_images(running, {change.container: change.after for change in images})
-    changed = with_settings(changed, request.settings, addressed)
-    changed_settings = setting_changes(running, changed)
-    check_fargate_size(changed, running, snapshot.on_fargate)
+    changed_settings: tuple[SettingChange, ...] = ()
+    if request.settings:
+        changed = with_settings(changed, request.settings, addressed)
+        changed_settings = setting_changes(running, changed)
+        check_fargate_size(changed, running, snapshot.on_fargate)
     revision: Mapping[str, Any] | None = None
     unknown: tuple[str, ...] = ()
     if images or changed_settings:
         revision, unknown = registration(changed, snapshot.task_definition_tags, fields, settings)
-    service_settings = settings_change(request.service, snapshot.service, request.service_settings)
+    service_settings = UNCHANGED
+    if wanted := request.service_settings:
+        service_settings = settings_change(request.service, snapshot.service, wanted)
     deploys = revision is not None or request.force_new_deployment
     return Plan(
         snapshot=snapshot,
@@ -157,7 +163,9 @@ def make_plan(
         force_new_deployment=request.force_new_deployment,
         service_settings=service_settings,
         adds_breaker=deploys and _adds_breaker(snapshot, settings, service_settings),
-        run_before=_run_before(running, addressed, request) if deploys else None,
+        run_before=_run_before(running, addressed, request)
+        if request.run_before and deploys
+        else None,
     )
 
 
@@ -185,8 +193,7 @@ def registration(
     settings: Settings = _AS_SET,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Returns the wire JSON to register a task definition, and the paths of its unknown fields."""
-    read_only = fields.read_only
-    revision = {name: value for name, value in task_definition.items() if name not in read_only}
+    revision = fields.registrable(task_definition)
     known, unknown = fields.split(revision)
     if settings.unknown_fields == DROP:
         revision = known
@@ -261,7 +268,7 @@ def _addressed(running: td.Json, request: UpdateRequest, settings: Settings) -> 
 
     An event about no container shows the one that it or CONTAINER_NAME names, or the first one.
     """
-    if request.is_about_container:
+    if request.image or request.is_about_container:
         return str(td.addressed_container(running, request.container, request.image)["name"])
     name = _named(running, request, settings) or next(iter(td.container_images(running)))
     return str(td.container(running, name)["name"])

@@ -103,7 +103,7 @@ class UpdateRequest(Request):
     container_images: Mapping[str, ImageReference] = field(default_factory=dict)
     force_new_deployment: bool = False
     rollback_on_failure: bool = False
-    settings: RevisionSettings = field(default_factory=RevisionSettings)
+    settings: RevisionSettings | None = None
     service_settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the service by ECS's name, see `service_settings`."""
     task_definition: str | None = None
@@ -122,7 +122,8 @@ class UpdateRequest(Request):
     def is_about_container(self) -> bool:
         """Returns whether the event is about an addressed container."""
         is_run_in = self.run_before is not None and self.run_before.container is None
-        return self.image is not None or None in self.settings.containers or is_run_in
+        is_set = self.settings is not None and None in self.settings.containers
+        return self.image is not None or is_set or is_run_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,9 @@ class AllowList:
     @lru_cache
     def of(cls, setting: str, text: str) -> "AllowList":
         """Parses a setting: patterns separated by commas. Raises ConfigurationError."""
-        globs = [pattern.strip(" ") for pattern in text.split(",")] if text else []
+        if not text:
+            return cls(setting)
+        globs = [pattern.strip(" ") for pattern in text.split(",")]
         patterns = [_checked(setting, pattern) for pattern in globs]
         return cls(setting, text, tuple(patterns))
 
@@ -175,10 +178,10 @@ class AllowLists:
     def of(cls, settings: Settings) -> "AllowLists":
         """Parses the settings. Raises ConfigurationError."""
         return cls(
-            AllowList.of(IMAGES, settings.allowed_images),
-            AllowList.of(SERVICES, settings.allowed_services),
-            AllowList.of(FIELDS, settings.allowed_fields),
-            AllowList.of(SECRETS, settings.allowed_secrets),
+            services=AllowList.of(SERVICES, settings.allowed_services),
+            fields=AllowList.of(FIELDS, settings.allowed_fields),
+            secrets=AllowList.of(SECRETS, settings.allowed_secrets),
+            images=AllowList.of(IMAGES, settings.allowed_images),
         )
 
     def rejections(self, request: Request) -> Iterator[NotAllowedError]:
@@ -200,7 +203,7 @@ class AllowLists:
         for name, image in images.items():
             if image:
                 yield from self.images.check(name, image.text, image.normalised)
-        for container, own in request.settings.containers.items():
+        for container, own in (request.settings.containers if request.settings else {}).items():
             path = f"{CONTAINERS}.{container}." if container else ""
             for name, arn in own.secrets.items():
                 if arn is not None:

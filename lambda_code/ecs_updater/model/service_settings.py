@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..errors import DesiredCountError, InvalidEventError
@@ -30,7 +31,7 @@ class SettingsChange:
     def __bool__(self) -> bool:
         return dict(self.before) != dict(self.after)
 
-    @property
+    @cached_property
     def changed(self) -> dict[str, Any]:
         """Returns the new values of the settings that differ."""
         return {name: value for name, value in self.after.items() if value != self.before.get(name)}
@@ -102,10 +103,11 @@ def configuration_with(
     UpdateService replaces the field, so its other members are sent back as they are. A setting
     without a value is left out.
     """
+    if settings.keys() <= {COUNT}:
+        return None
     members = {name: value for name, value in settings.items() if name != COUNT}
     changed = {**configuration, **members}
-    whole = {name: value for name, value in changed.items() if value is not None}
-    return whole if members else None
+    return {name: value for name, value in changed.items() if value is not None}
 
 
 def has_all_tasks(service: Service) -> bool:

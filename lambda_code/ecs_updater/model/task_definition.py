@@ -121,6 +121,11 @@ class RegistrableFields:
         """Returns the fields that ECS adds, such as `revision` and `registeredAt`."""
         return frozenset(self.returned.members) - frozenset(self.registered.members)
 
+    def registrable(self, task_definition: Json) -> dict[str, Any]:
+        """Returns a task definition without the fields that ECS adds."""
+        read_only = self.read_only
+        return {name: value for name, value in task_definition.items() if name not in read_only}
+
     def split(self, revision: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Returns `revision` without unknown fields, and the paths of these.
 
