@@ -5,15 +5,15 @@ ARG BASE=python:3.13-slim
 FROM ${BASE} AS build
 COPY scripts/environments/cli.txt /
 RUN python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore \
-  --require-hashes --only-binary :all: --target /opt/ecs-updater -r /cli.txt
+  --require-hashes --only-binary :all: --target /app -r /cli.txt
 # No build backend is needed: the packages are copied as they are.
-COPY lambda_code/ecs_updater /opt/ecs-updater/ecs_updater
-COPY lambda_code/ecs_updater_cli /opt/ecs-updater/ecs_updater_cli
-RUN python3 -m compileall -q /opt/ecs-updater
+COPY lambda_code/ecs_updater /app/ecs_updater
+COPY lambda_code/ecs_updater_cli /app/ecs_updater_cli
+RUN python3 -m compileall -q /app
 
 FROM ${BASE}
-COPY --from=build /opt/ecs-updater /opt/ecs-updater
-ENV PYTHONPATH=/opt/ecs-updater PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 HOME=/tmp
+COPY --from=build /app /app
+ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 HOME=/tmp
 # A user without a name, who owns nothing.
 USER 10001:10001
 WORKDIR /deployments

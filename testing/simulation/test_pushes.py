@@ -1,5 +1,5 @@
 """Bursts of pushes to many services stay inside ECS's rates. The newest version wins,
-and nothing happens twice, in any order of the pushes and whatever is killed.
+and nothing happens twice, in any order of the pushes and after any kill.
 """
 
 import random

@@ -340,7 +340,7 @@ def test_a_repeated_scale_is_judged_by_the_tasks_that_run_now(world):
 @pytest.mark.parametrize("image", [Image.good(), BAD], ids=["good", "bad"])
 @pytest.mark.parametrize("was_killed", [False, True], ids=["answered", "killed"])
 def test_a_scale_joins_the_deployment_of_another_caller_before_its_write(world, image, was_killed):
-    """The settings are restored on the revision that runs, whoever has deployed it."""
+    """The settings are restored on the running revision, also if another caller deployed it."""
     world.ecs.publish("other:1", image)
     world.before("UpdateService", lambda: world.ecs.deploy("other:1"))
     if was_killed:

@@ -457,7 +457,7 @@ UPDATE_CALLS = [
 def test_any_combination_of_settings_changes_what_it_names_and_nothing_else_and_only_once(
     data, task_definition, has_image
 ):
-    """Whatever is in the task definition, with as many calls as for an image."""
+    """For any task definition, with as many calls as for an image."""
     body = data.draw(strategies.with_named_values(task_definition))
     names = [container["name"] for container in body["containerDefinitions"]]
     settings = {
