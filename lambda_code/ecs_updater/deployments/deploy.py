@@ -203,23 +203,19 @@ def _resume_or_begin(attempt: Attempt, lease: Lease, plan: Plan | None, read_at:
 
 def _recover(attempt: Attempt, lease: Lease, unfinished: list[Entry], plan: Plan) -> bool:
     """Recovers the open updates of others. Returns whether the plan's service is unchanged."""
-    is_current, is_rollback = True, not isinstance(attempt.request, UpdateRequest)
+    is_current, is_update = True, isinstance(attempt.request, UpdateRequest)
     for entry in unfinished:
         service = plan.snapshot.service if is_current else None
-        is_waited_for = entry.task is not None and not is_rollback
         try:
             recovered = attempt.recovery.recover(
-                entry,
-                lease,
-                service,
-                is_followed_by_a_deployment=plan.deploys and not is_waited_for,
+                entry, lease, service, is_followed_by_a_deployment=plan.deploys
             )
         except InternalError:
             # It is logged, and must not block the service's updates forever.
             is_current = False
             continue
         # A rollback may replace the rollout, as the way out of one that never ends.
-        is_held = recovered.is_before_deployment or (is_waited_for and not recovered.is_ended)
+        is_held = recovered.is_before_deployment or (is_update and not recovered.is_ended)
         if recovered.task and is_held:
             raise LeaseHeldError(
                 f"ecs_service_name {lease.service} is held by another update (request_id "

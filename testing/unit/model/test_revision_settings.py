@@ -5,6 +5,7 @@ import pytest
 from ecs_updater.errors import EcsUpdaterError, InvalidEventError
 from ecs_updater.model.event_parser import parse
 from ecs_updater.model.plan import make_plan
+from ecs_updater.model.revision_settings import HIDDEN, masked
 from ecs_updater.model.service import Snapshot
 from ecs_updater.settings import Settings
 
@@ -267,3 +268,11 @@ def test_what_the_schema_cannot_express_is_a_violation_too(fields, path, contain
     with pytest.raises(InvalidEventError) as raised:
         parse({**NAMES, **fields}, ALL)
     assert raised.value.violation.startswith(path)
+
+
+def test_an_event_is_stored_without_the_words_of_its_commands():
+    event = {"ecs_command": ["hush"], "run_before": {"command": ["hush"], "container": "web"}}
+    assert masked(event) == {
+        "ecs_command": [HIDDEN],
+        "run_before": {"command": [HIDDEN], "container": "web"},
+    }
