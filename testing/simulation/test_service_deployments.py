@@ -8,10 +8,17 @@ from ecs_updater import errors
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import Clock
 from ecs_updater.rollout.poller import Poller, Rollout
-from fakes.simulated_ecs import BREAKER, BREAKER_WITHOUT_ROLLBACK, Image, SimulatedEcs, Timing
+from fakes.simulated_ecs import (
+    BREAKER,
+    BREAKER_WITHOUT_ROLLBACK,
+    Image,
+    SimulatedEcs,
+    Timing,
+    configuration_of,
+)
 from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK
 
-BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 30}
+BLUE_GREEN = configuration_of("BLUE_GREEN", bake=30)
 WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
 STAGES = (
@@ -73,7 +80,7 @@ def test_the_status_of_the_service_deployment_decides_in_every_stage(baking, sta
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_tasks_that_run_are_no_success_before_the_bake_time_is_over(make_world, strategy):
-    world = make_world(configuration={**BLUE_GREEN, "strategy": strategy, "bakeTimeInMinutes": 5})
+    world = make_world(configuration=configuration_of(strategy, bake=5))
     outcome = world.send(wait_seconds=200)
     assert (
         outcome.verdict == "TIMED_OUT"
@@ -114,7 +121,7 @@ def test_a_revision_in_its_bake_time_is_not_where_a_failed_update_is_returned_to
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_an_event_that_changes_nothing_in_the_bake_time_is_not_a_success_yet(make_world, strategy):
-    world = make_world(configuration={**BLUE_GREEN, "strategy": strategy})
+    world = make_world(configuration=configuration_of(strategy, bake=30))
     world.send()
     world.pass_time(60)
     assert world.send(request_id="again").verdict == "IN_PROGRESS"
@@ -228,7 +235,7 @@ def test_a_failure_that_ecs_rolls_nothing_back_for_is_a_failure_in_every_strateg
     world = make_world(
         breaker=BREAKER_WITHOUT_ROLLBACK if end == "breaker" else None,
         service_deployments=has_service_deployments,
-        configuration={"strategy": strategy, "bakeTimeInMinutes": 5, **alarms},
+        configuration={**configuration_of(strategy, bake=5), **alarms},
     )
     if end == "breaker":
         world.ecs.publish("app:2", Image.exits(code=3))

@@ -167,7 +167,7 @@ def cause(state: RolloutState) -> str:
     """
     service_deployment, deployment = state.service_deployment, state.deployment
     reasons = [
-        service_deployment.cause if service_deployment else "",
+        service_deployment.cause(state.failure) if service_deployment else "",
         state.failure,
         deployment.reason if deployment else "",
     ]

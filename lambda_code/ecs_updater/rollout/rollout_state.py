@@ -102,7 +102,8 @@ class ServiceDeployment:
             hooks=tuple(
                 hook.get("targetArn") or hook.get("hookId") or "?"
                 for hook in answer.get("lifecycleHookDetails") or ()
-                if hook.get("status") in ("FAILED", "TIMED_OUT")
+                if hook.get("status") == "FAILED"
+                or (hook.get("status") == "TIMED_OUT" and hook.get("timeoutAction") != "CONTINUE")
             ),
             updated_at=answer.get("updatedAt"),
         )
@@ -117,13 +118,14 @@ class ServiceDeployment:
         """Whether ECS is rolling the service back."""
         return self.status in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 
-    @property
-    def cause(self) -> str:
-        """Why it failed, as far as ECS returns a reason."""
+    def cause(self, reported: str) -> str:
+        """Why it failed, as far as ECS returns a reason. `reported`: the reason in its event."""
         # After a failed rollback, `reason` is the one of the rollback.
         own_reason = "" if self.status == "ROLLBACK_FAILED" else self.reason
         reasons = (own_reason.rstrip(". "), self.rollback_reason.rstrip(". "))
         causes = [reason for reason in dict.fromkeys(reasons) if reason]
+        if not causes and reported and (self.alarms or self.hooks):
+            causes = [reported.rstrip(". ")]
         words = " ".join(causes).split()
         causes += [f"alarm {name} was triggered" for name in self.alarms]
         # ECS's reason can name a hook, but never an alarm.

@@ -7,6 +7,7 @@ from typing import Any
 
 from fakes.wire import THROTTLED, Killed, Wire
 
+from . import wording
 from .clock import Clock
 from .images import Image, Registry
 from .scheduler import Scheduler
@@ -21,6 +22,8 @@ class Happenings(Wire):  # pylint: disable=abstract-method  # SimulatedEcs answe
     images: Registry
     world: World
     scheduler: Scheduler
+    fits_model = True
+    """Whether every request and answer has to fit botocore's model."""
 
     @property
     def service(self) -> Service:
@@ -76,15 +79,26 @@ class Happenings(Wire):  # pylint: disable=abstract-method  # SimulatedEcs answe
         """From now on the lifecycle hook of this stage fails."""
         self.service.failing_hooks[stage] = target
 
+    def answer_hook(self, action: str = "CONTINUE") -> None:
+        """Somebody answers the PAUSE hook that is awaited."""
+        history = self.service.history[-1]
+        assert history.awaited, f"no hook is awaited in {history.stage}, {history.status}"
+        self.scheduler.lifecycle.answer(history, history.awaited.id, action)
+
     def trigger_alarm(self, name: str) -> None:
         """An alarm goes into the state ALARM."""
         self.scheduler.trigger_alarm(name)
+
+    def fail_rollback(self, reason: str = wording.NO_CAPACITY) -> None:
+        """From now on ECS cannot roll back."""
+        self.service.rollback_failure = reason
 
     def show(self, **fields: Any) -> None:
         """DescribeServiceDeployments shows these fields of the current service deployment, whatever
         is so.
         """
         self.service.history[-1].shown = fields
+        self.fits_model = False
 
     def forget_what_completed(self) -> None:
         """ECS has no deployment to roll back to."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+ALL = 100.0
 ONGOING = frozenset(
     {"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
 )
@@ -48,6 +49,49 @@ class Revision:
         }
 
 
+PAUSE = "PAUSE"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One stage of a service deployment, or one step of its traffic shift."""
+
+    stage: str
+    seconds: float
+    """How long it takes after its hooks."""
+    production: float = 0.0
+    test: float = 0.0
+    """Percent of the traffic that the new revision gets."""
+
+
+@dataclass(eq=False)
+class Hook:
+    """A lifecycle hook that was started for a stage or step."""
+
+    id: str
+    target_type: str
+    target_arn: str
+    status: str
+    expires_at: float
+    timeout_action: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has no result yet."""
+        return self.status in ("AWAITING_ACTION", "IN_PROGRESS")
+
+    def to_wire(self) -> dict[str, Any]:
+        """As DescribeServiceDeployments answers."""
+        return {
+            "hookId": self.id,
+            "targetType": self.target_type,
+            **({"targetArn": self.target_arn} if self.target_arn else {}),
+            "status": self.status,
+            "expiresAt": self.expires_at,
+            "timeoutAction": self.timeout_action,
+        }
+
+
 @dataclass(eq=False)
 class ServiceDeployment:
     """One service deployment. A rollback is a part of it, not another one."""
@@ -71,6 +115,13 @@ class ServiceDeployment:
     failures: int = 0
     stage: str = ""
     """The lifecycle stage."""
+    steps: list[Step] = field(default_factory=list)
+    position: int = 0
+    """The current one of its steps."""
+    hooks: list[Hook] = field(default_factory=list)
+    """All that were started, the earliest first."""
+    ignores_alarms: bool = False
+    """Whether an alarm was in the state ALARM at its start: ECS then ignores all of them."""
     triggered: list[str] = field(default_factory=list)
     """The alarms that were triggered."""
     shown: dict[str, Any] = field(default_factory=dict)
@@ -80,6 +131,16 @@ class ServiceDeployment:
     def is_rolling(self) -> bool:
         """Whether its strategy is the rolling update."""
         return self.configuration.get("strategy", "ROLLING") == "ROLLING"
+
+    @property
+    def has_open_hooks(self) -> bool:
+        """Whether a hook has no result yet."""
+        return any(hook.is_open for hook in self.hooks)
+
+    @property
+    def awaited(self) -> Hook | None:
+        """The PAUSE hook that somebody has to answer."""
+        return next((hook for hook in self.hooks if hook.status == "AWAITING_ACTION"), None)
 
     @property
     def is_ongoing(self) -> bool:
@@ -120,9 +181,18 @@ class ServiceDeployment:
             "clusterArn": self.cluster_arn,
             "updatedAt": self.updated_at or self.created_at,
             "sourceServiceRevisions": [
-                {"arn": source.arn, **tasks.get(source.arn, {})} for source in sources
+                {
+                    "arn": source.arn,
+                    **tasks.get(source.arn, {}),
+                    **self._weights(ALL - self._step.production, 0.0),
+                }
+                for source in sources
             ],
-            "targetServiceRevision": {"arn": self.target.arn, **tasks.get(self.target.arn, {})},
+            "targetServiceRevision": {
+                "arn": self.target.arn,
+                **tasks.get(self.target.arn, {}),
+                **self._weights(self._step.production, self._step.test),
+            },
             "status": self.status,
             "deploymentConfiguration": dict(self.configuration),
             "deploymentCircuitBreaker": {
@@ -132,15 +202,33 @@ class ServiceDeployment:
             },
             **self._alarms(),
             **({"lifecycleStage": self.stage} if self.stage else {}),
+            **(
+                {"lifecycleHookDetails": [hook.to_wire() for hook in self.hooks]}
+                if self.hooks
+                else {}
+            ),
             **({"rollback": self.rollback} if self.rollback else {}),
             **({"stoppedAt": self.stopped_at} if self.stopped_at else {}),
             **self._optional(),
             **self.shown,
         }
 
-    def enters(self, stage: str, now: float) -> None:
-        """It comes into another lifecycle stage."""
-        self.stage, self.updated_at = stage, now
+    def enters(self, step: Step, now: float) -> None:
+        """It comes into another lifecycle stage, or takes the next step of its traffic shift."""
+        self.stage, self.updated_at = step.stage, now
+
+    @property
+    def _step(self) -> Step:
+        """The step that decides the traffic: none of it after a rollback has begun."""
+        if self.status.startswith("ROLLBACK") or not self.steps:
+            return Step(self.stage, 0)
+        return self.steps[self.position]
+
+    def _weights(self, production: float, test: float) -> dict[str, float]:
+        """Rolling updates have none."""
+        if self.is_rolling:
+            return {}
+        return {"requestedProductionTrafficWeight": production, "requestedTestTrafficWeight": test}
 
     def _alarms(self) -> dict[str, Any]:
         alarms = self.configuration.get("alarms") or {}
@@ -149,6 +237,8 @@ class ServiceDeployment:
         status = (
             "TRIGGERED"
             if self.triggered
+            else "DISABLED"
+            if self.ignores_alarms
             else "MONITORING"
             if self.is_ongoing
             else "MONITORING_COMPLETE"

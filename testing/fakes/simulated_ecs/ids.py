@@ -26,6 +26,11 @@ class Ids:
         """Twenty-one characters, such as ``NCWGC2ZR-taawPAYrIaU5``."""
         return "".join(self._random.choices(f"{string.ascii_letters}{string.digits}-_", k=21))
 
+    def hook(self, target_type: str) -> str:
+        """``ecs-pause-`` or ``ecs-lambda-``, and forty-three characters."""
+        characters = self._random.choices(f"{string.ascii_letters}{string.digits}-_", k=43)
+        return f"ecs-{target_type.rpartition('_')[2].lower()}-{''.join(characters)}"
+
     def task(self) -> str:
         """Thirty-two hexadecimal digits."""
         return f"{self._random.getrandbits(128):032x}"

@@ -72,6 +72,7 @@ class Operations:
             "DescribeServiceDeployments": self._describe_service_deployments,
             "DescribeServiceRevisions": self._describe_service_revisions,
             "StopServiceDeployment": self._stop_service_deployment,
+            "ContinueServiceDeployment": self._continue_service_deployment,
         }
         if operation in history and not self._has_history:
             raise Refusal(*self._refusal)
@@ -255,6 +256,11 @@ class Operations:
                 f"The service deployment is {deployment.status} and cannot be stopped.",
             )
         scheduler.stop_deployment(deployment)
+        return {"serviceDeploymentArn": deployment.arn}
+
+    def _continue_service_deployment(self, body: Body) -> Body:
+        scheduler, deployment = self._history(body["serviceDeploymentArn"])
+        scheduler.lifecycle.answer(deployment, body["hookId"], body.get("action", "CONTINUE"))
         return {"serviceDeploymentArn": deployment.arn}
 
     def _history(self, arn: str) -> tuple[Scheduler, ServiceDeployment]:

@@ -14,24 +14,9 @@ from .deployments import Deployment, threshold
 from .history import Revision, ServiceDeployment
 from .ids import Ids
 from .images import Registry
+from .lifecycle import Lifecycle
 from .runner import Runner, Timing
 from .service import Service
-
-STAGES = (
-    "PRE_SCALE_UP",
-    "SCALE_UP",
-    "POST_SCALE_UP",
-    "TEST_TRAFFIC_SHIFT",
-    "POST_TEST_TRAFFIC_SHIFT",
-    "PRODUCTION_TRAFFIC_SHIFT",
-    "POST_PRODUCTION_TRAFFIC_SHIFT",
-    "BAKE_TIME",
-    "CLEAN_UP",
-)
-"""The lifecycle stages of a blue/green, linear or canary deployment.
-
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html
-"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +48,14 @@ class Scheduler:
         self._runner = Runner(
             service, clock, registry, timing, ids.task, self._reconcile_soon, self.add_event
         )
+        self.lifecycle = Lifecycle(
+            service,
+            clock,
+            timing,
+            ids,
+            lambda history, reason: self._fail(history, reason, reason, rolls_back=True),
+            self.reconcile,
+        )
         self._steady_since: float | None = None
         self._busy = self._again = self._due = False
 
@@ -82,8 +75,10 @@ class Scheduler:
         replaced.
         """
         service, now = self.service, self._clock.now()
+        has_interrupted = False
         for earlier in service.history:
             if earlier.is_ongoing:
+                has_interrupted = True
                 earlier.turn("STOP_REQUESTED", now, wording.REPLACED)
                 self._clock.after(
                     1, lambda earlier=earlier: earlier.turn("STOPPED", self._clock.now())
@@ -97,8 +92,10 @@ class Scheduler:
                 history.turn("IN_PROGRESS", self._clock.now())
 
         self._clock.after(self._timing.service_deployment_starts_after, starts)
-        self._enter(history, "SCALE_UP" if history.is_rolling else "PRE_SCALE_UP")
+        alarms = service.configuration.get("alarms") or {}
+        history.ignores_alarms = bool(service.alarms.intersection(alarms.get("alarmNames", ())))
         deployment = self._new_primary(self._new_id(revision), revision, history)
+        self.lifecycle.begin(history, has_interrupted)
         self.reconcile()
         return deployment
 
@@ -141,8 +138,11 @@ class Scheduler:
         """An alarm goes into the state ALARM, which ends the deployment that goes on if it is one
         of the service's.
         """
+        self.service.alarms.add(name)
         alarms = self.service.configuration.get("alarms") or {}
         history = self.service.history[-1]
+        if history.ignores_alarms:
+            return
         if (
             alarms.get("enable")
             and name in alarms["alarmNames"]
@@ -205,7 +205,7 @@ class Scheduler:
             if self._may_clean_up:
                 self._stop_old_tasks()
             self._start_tasks()
-            self._leave_scale_up()
+            self._check_scale_up()
         surplus = service.primary.live[service.desired :]
         if surplus:
             self._runner.stop(surplus, wording.scaling(service.primary.id))
@@ -213,7 +213,11 @@ class Scheduler:
 
     def _start_tasks(self) -> None:
         service, deployment = self.service, self.service.primary
-        wanted = min(service.desired - len(deployment.live), service.most_tasks - len(service.live))
+        history, wanted = deployment.service_deployment, service.desired - len(deployment.live)
+        if history.is_rolling:
+            wanted = min(wanted, service.most_tasks - len(service.live))
+        elif not deployment.rolls_back and not self.lifecycle.may_start(history):
+            return
         if wanted > 0 and self._clock.now() >= deployment.not_before:
             self._runner.place(deployment, wanted)
             self._again = True
@@ -268,53 +272,16 @@ class Scheduler:
             )
         self.add_event(f"(service {service.name}) has reached a steady state.")
 
-    # Lifecycle stages, of the other strategies than the rolling update.
-
     @property
     def _may_clean_up(self) -> bool:
-        """Whether the old tasks may go: from the beginning in a rolling update and in a rollback,
-        at last otherwise.
-        """
         deployment = self.service.primary
-        history = deployment.service_deployment
-        return history.is_rolling or deployment.rolls_back or history.stage in ("CLEAN_UP", "")
+        return deployment.rolls_back or self.lifecycle.may_clean_up(deployment.service_deployment)
 
-    def _leave_scale_up(self) -> None:
+    def _check_scale_up(self) -> None:
         deployment = self.service.primary
-        history = deployment.service_deployment
-        good = [task for task in deployment.live if task.is_good]
-        is_scaling_up = (
-            history.stage == "SCALE_UP" and not history.is_rolling and not deployment.rolls_back
-        )
-        if is_scaling_up and len(good) == self.service.desired:
-            self._enter(history, "POST_SCALE_UP")
-
-    def _enter(self, history: ServiceDeployment, stage: str) -> None:
-        """Enters a stage, unless the deployment has ended; whose hook fails, ends it."""
-        deployment = next(
-            (item for item in self.service.deployments if item.service_deployment is history), None
-        )
-        if (deployment and deployment.rolls_back) or history.status not in (
-            "PENDING",
-            "IN_PROGRESS",
-        ):
-            return
-        history.enters(stage, self._clock.now())
-        if target := self.service.failing_hooks.get(stage):
-            reason = wording.hook_failed(stage, target)
-            self._clock.after(
-                self._timing.stage_takes,
-                lambda: self._fail(history, reason, reason, rolls_back=True),
-            )
-        elif stage == "CLEAN_UP":
-            self.reconcile()
-        elif stage != "SCALE_UP":
-            takes = (
-                60 * history.configuration.get("bakeTimeInMinutes", 0)
-                if stage == "BAKE_TIME"
-                else self._timing.stage_takes
-            )
-            self._clock.after(takes, lambda: self._enter(history, STAGES[STAGES.index(stage) + 1]))
+        good = sum(task.is_good for task in deployment.live)
+        if not deployment.rolls_back and good == self.service.desired:
+            self.lifecycle.tasks_are_good(deployment.service_deployment)
 
     # Failure and rollback.
 
@@ -399,6 +366,16 @@ class Scheduler:
         rollback.turn("IN_PROGRESS", wording.rolling_back(rollback.id), now)
         self.add_event(f"(service {service.name}) rolling back to deployment {rollback.id}.")
         self._again = True
+        if service.rollback_failure:
+            self._clock.after(
+                self._timing.stage_takes, lambda: self._fail_rollback(rollback, history)
+            )
+
+    def _fail_rollback(self, rollback: Deployment, history: ServiceDeployment) -> None:
+        now, reason = self._clock.now(), self.service.rollback_failure
+        if history.status == "ROLLBACK_IN_PROGRESS":
+            rollback.turn("FAILED", reason, now)
+            history.turn("ROLLBACK_FAILED", now, reason)
 
     def _new_id(self, revision: Revision) -> str:
         if self._quirks.deployment_has_number_of_revision:

@@ -56,6 +56,12 @@ class Service:
     inactive_since: float | None = None
     failing_hooks: dict[str, str] = field(default_factory=dict)
     """The lifecycle hooks that fail, each by its stage."""
+    hook_results: dict[str, Any] = field(default_factory=dict)
+    """What the functions of AWS_LAMBDA hooks return, by stage: a HookResult."""
+    alarms: set[str] = field(default_factory=set)
+    """The alarms that are in the state ALARM."""
+    rollback_failure: str = ""
+    """Why ECS cannot roll back."""
     added_containers: tuple[str, ...] = ()
     """Names of the containers that ECS adds to each task, such as Service Connect's."""
     is_express: bool = False

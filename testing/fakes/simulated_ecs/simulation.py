@@ -16,6 +16,7 @@ from fakes.wire import THROTTLED, Fault, Json, Request
 from .clock import Clock
 from .happenings import Happenings
 from .images import Registry
+from .model import check_answer, check_request
 from .operations import Operations
 from .runner import Timing
 from .scheduler import Quirks, Scheduler
@@ -125,7 +126,12 @@ class SimulatedEcs(Happenings):
     # What the code under test is given.
 
     def answer(self, operation: str, body: Json) -> Json:
-        return self._operations.answer(operation, body)
+        if self.fits_model:
+            check_request(operation, body)
+        answer = self._operations.answer(operation, body)
+        if self.fits_model:
+            check_answer(operation, answer)
+        return answer
 
     def _fault(self, sent: Request) -> tuple[Fault | None, bool] | None:
         if self._has_limits and not self.buckets.take(sent.operation, self.clock.now()):

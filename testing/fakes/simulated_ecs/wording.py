@@ -23,6 +23,7 @@ NO_CANDIDATE = "No rollback candidate was found to run the rollback."
 ROLLBACK_FAILED = (
     "Service deployment rollback failed because the circuit breaker threshold was exceeded."
 )
+NO_CAPACITY = "Service deployment rollback failed because its tasks could not be placed."
 ALARM_DETECTED = (
     "Service deployment rolled back because one or more alarms went into the ALARM state."
 )
@@ -60,6 +61,22 @@ def hook_failed(stage: str, target: str) -> str:
         f"Service deployment rolled back because {stage} lifecycle hook(s) failed. Lifecycle "
         f"hook target {target} returned "
         "FAILED status."
+    )
+
+
+def hook_timed_out(stage: str, target: str) -> str:
+    """Why a deployment is rolled back whose lifecycle hook was not resolved in time."""
+    return (
+        f"Service deployment rolled back because {stage} lifecycle hook(s) timed out. Lifecycle "
+        f"hook {target} was not resolved before its time-out."
+    )
+
+
+def hook_rejected(stage: str, hook_id: str) -> str:
+    """Why a deployment is rolled back whose PAUSE hook was answered with ROLLBACK."""
+    return (
+        "Service deployment rolled back because of a request to roll back at the "
+        f"{stage} lifecycle hook {hook_id}."
     )
 
 
