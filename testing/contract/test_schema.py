@@ -89,6 +89,7 @@ TABLE: dict[str, tuple[list[Any], list[Any]]] = {
         ["s", "arn:aws:ecs:eu-west-1:123456789012:service/c/s"],
         ["", 1, None, {}],
     ),
+    "target": (["shop-prod", "t" * 40], ["", "t" * 41, 1, None]),
     "ecs_image_name": (["busybox", ""], [1, None, ["busybox"]]),
     "ecs_tag": (
         [

@@ -25,6 +25,7 @@ from .request import (
     GUARDED_FIELDS,
     RUN_BEFORE,
     SETTING_FIELDS,
+    TARGET,
     TASK_DEFINITION,
     AllowLists,
     RollbackRequest,
@@ -136,12 +137,15 @@ class Schema:
 
     def _named(self, event: Any) -> frozenset[str]:
         """Returns the fields that a violation names. Callers compare those of events without
-        settings, so they name no setting.
+        settings, so they name no setting and no target.
         """
-        return self.fields if _has_settings(event) else self.fields - SETTING_FIELDS
+        return self.fields if _has_settings(event) else self.fields - SETTING_FIELDS - {TARGET}
 
     def _hint(self, event: Any) -> str | None:
-        """Returns the setting that the first unknown field may mean. The violation names none."""
+        """Returns the setting, or `target`, that the first unknown field may mean.
+
+        The violation names none.
+        """
         names = event if isinstance(event, dict) else ()
         known = self._named(event)
         unknown = next((name for name in names if name not in self.fields), None)
@@ -259,6 +263,7 @@ def request_of(event: Mapping[str, Any]) -> UpdateRequest | RollbackRequest:
     common: dict[str, Any] = {
         "cluster": event["ecs_cluster_name"],
         "service": event["ecs_service_name"],
+        "target": event.get(TARGET),
         "container": event.get("ecs_container_name"),
         "dry_run": event.get("dry_run", False),
         "wait_seconds": int(event.get("wait_seconds", 0)),

@@ -26,6 +26,7 @@ FIELDS, SECRETS = "ALLOWED_FIELDS", "ALLOWED_SECRETS"
 
 TASK_DEFINITION = "ecs_task_definition"
 RUN_BEFORE = "run_before"
+TARGET = "target"
 
 GUARDED_FIELDS = (
     *CONTAINER_FIELDS,
@@ -83,6 +84,10 @@ class Request:
     """Name or ARN."""
     service: str
     """Name or ARN."""
+    target: str | None = None
+    """Name of a target, see `model.targets`. None: account and region are those of an ARN, or those
+    of home.
+    """
     container: str | None = None
     dry_run: bool = False
     wait_seconds: int = 0
