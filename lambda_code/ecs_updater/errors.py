@@ -337,6 +337,10 @@ class LedgerError(ServerFault, stage="ecs_service_read"):
     """The table of the ledger could not be read or written."""
 
 
+class TargetRoleError(ServerFault, stage="ecs_service_read"):
+    """The role of a target could not be assumed: not permitted, throttled, or AWS failed."""
+
+
 class ServiceReadError(ServerFault, stage="ecs_service_read", prefix=_NOT_READ):
     """The service or its task definition could not be read."""
 

@@ -7,16 +7,20 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from botocore import xform_name
+from botocore.session import Session
 
+from ..model.targets import AnyRequest, Target
 from ..model.task_definition import RegistrableFields
 from . import clients
 from .errors import failure_from, translated
+from .logs import Logs
 from .scaling import Scaling
+from .targets import TargetAccess
 
 # ECS responds in less than a second. All time-outs end within the function's own.
 _CONFIG = clients.config(3, 10, 4)
@@ -47,16 +51,34 @@ _REGISTERED_FIELDS = {"taskDefinitionArn", "family", "containerDefinitions"}
 
 
 class Ecs:
-    """Client of Amazon ECS. Create it at module scope: Lambda initialises with full CPU."""
+    """Client of Amazon ECS in one account and region.
+
+    Create it at module scope: Lambda initialises with full CPU.
+    """
 
     def __init__(
-        self, client: Any = None, calls: Counter[str] | None = None, *, may_list: bool = False
+        self,
+        client: Any = None,
+        calls: Counter[str] | None = None,
+        *,
+        may_list: bool = False,
+        targets: TargetAccess | None = None,
+        session: Callable[[], Session] = clients.session,
+        prefix: str = "",
     ):
-        """`may_list`: whether to list clusters and services, which the function's role may not."""
-        self._client = client or clients.session().create_client("ecs", config=_CONFIG)
+        """`may_list`: whether to list clusters and services, which the function's role may not.
+
+        `targets`: other accounts and regions, see `for_arn`. `prefix`: see the attribute.
+        """
+        self._client = client or session().create_client("ecs", config=_CONFIG)
         self._call = partial(clients.call, self._client)
         self.calls = Counter[str]() if calls is None else calls
         self.may_list = may_list
+        self.prefix = prefix
+        """Beginning of ECS's ARNs in a target. Empty: this is the client of home."""
+        self.targets = targets or TargetAccess()
+        self._others: dict[str, tuple[Target, Ecs]] = {}
+        """The clients of targets, by `prefix`."""
         self.region: str = self._client.meta.region_name
         self._names: dict[str, list[str]] = {}
         """Names of services by cluster. The key of the names of clusters is empty."""
@@ -67,13 +89,34 @@ class Ecs:
             clients.send_raw_body(self._client, operation)
             clients.retry_throttles_only(self._client, operation)
         clients.retry_throttles_only(self._client, "RunTask")
-        self.scaling = Scaling(self.calls)
+        self.scaling, self.logs = Scaling(self.calls, session=session), Logs(session)
         clients.send_request_id(self._client, WRITES)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(
             registered=shape_for("RegisterTaskDefinitionRequest"),
             returned=shape_for("TaskDefinition"),
         )
+
+    def for_arn(self, arn: str) -> "Ecs":
+        """Returns the client of the ARN's account and region. A name is one of home.
+
+        Raises InvalidEventError if that is no target, ConfigurationError, TargetRoleError.
+        """
+        target = self.targets.find(arn) if arn.startswith("arn:") else None
+        if target is None:
+            return self
+        # Raises while the role cannot be assumed, also if there is a client.
+        session = self.targets.session(target, target.update_role)
+        known, ecs = self._others.get(target.prefix, (None, None))
+        if ecs is None or known != target:
+            ecs = Ecs(
+                calls=self.calls,
+                may_list=self.may_list,
+                session=lambda: session,
+                prefix=target.prefix,
+            )
+            self._others[target.prefix] = target, ecs
+        return ecs
 
     def describe_service(
         self, cluster: str, service: str
@@ -300,6 +343,16 @@ class Ecs:
         for first in range(0, len(arns), PAGE):
             batch = arns[first : first + PAGE]
             yield from self._call("DescribeTasks", "tasks", cluster=cluster, tasks=batch)["tasks"]
+
+
+def locate(request: AnyRequest, ecs: Ecs) -> tuple[AnyRequest, Ecs]:
+    """Returns a request with the ARN of its cluster, and the client of its account and region.
+
+    `ecs`: the client of home. At home, both are unchanged. Raises InvalidEventError,
+    ConfigurationError or TargetRoleError.
+    """
+    located = ecs.targets.locate(request)
+    return located, ecs.for_arn(located.cluster)
 
 
 def list_arns(

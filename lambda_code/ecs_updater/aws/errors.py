@@ -67,6 +67,19 @@ _NO_CREDENTIALS = (
 """Errors of the SDK about missing credentials or profiles, before it sends anything."""
 
 
+class RoleNotAssumedError(BotoCoreError):  # type: ignore[misc]  # botocore has no type annotations.
+    """The role of a target could not be assumed.
+
+    `failure`: the failed call. Its reason names target, role and next step.
+    """
+
+    fmt = "{failure}"
+
+    def __init__(self, failure: AwsFailure):
+        super().__init__(failure=failure)
+        self.failure = failure
+
+
 SDK_ERRORS = (BotoCoreError, ClientError, KeyError, ResponseParserError, TypeError)
 """Errors of a call. The last three: a response of status 200 that is not AWS's, but a proxy's."""
 
@@ -83,6 +96,8 @@ def failure_from(operation: str, error: BaseException) -> AwsFailure:
         is_login = error.operation_name in _LOGINS and outcome in LASTING
         called = error.operation_name if is_login else operation
         return AwsFailure(called, outcome, code, reason, is_about_credentials=is_login)
+    if isinstance(error, RoleNotAssumedError):
+        return error.failure
     if isinstance(error, BotoCoreError):
         is_local = isinstance(error, _NO_CREDENTIALS)
         outcome = Outcome.NOT_NOW if isinstance(error, NEVER_SENT) else Outcome.UNKNOWN

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..aws import logs
 from ..aws.ecs import Ecs
 from ..context import REAL_TIME, Clock
 from ..errors import (
@@ -260,7 +259,7 @@ class TaskRunner:
         for _ in range(_LOG_READS):
             # The last lines come a moment after the end of the task.
             self._clock.sleep(_LOG_SECONDS)
-            if lines := logs.last_messages(region, group, stream, LOG_LINES):
+            if lines := self._ecs.logs.last_messages(region, group, stream, LOG_LINES):
                 return lines
         return "its log is empty"
 

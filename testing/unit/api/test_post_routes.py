@@ -373,7 +373,13 @@ STATUSES = {
             "ServiceUpdateError",
             "ServiceTagsError",
         ),
-        *("ImageVerificationError", "JobResultError", "RateError", "TaskRunError"),
+        *(
+            "ImageVerificationError",
+            "JobResultError",
+            "RateError",
+            "TargetRoleError",
+            "TaskRunError",
+        ),
     },
     504: {"UnknownOutcomeError"},
 }

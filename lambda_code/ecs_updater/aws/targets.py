@@ -1,0 +1,199 @@
+"""The access to targets: their configuration in Parameter Store, and sessions in their roles.
+
+The credentials of a session come from AssumeRole. botocore refreshes them before they expire, after
+one hour at most, because the functions' own credentials are those of a role, too.
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.session import Session
+
+from ..context import REAL_TIME, Clock
+from ..errors import CREDENTIALS, AwsFailure, ConfigurationError, TargetRoleError
+from ..model.arn import account_prefix
+from ..model.targets import HOME, AnyRequest, Target, Targets
+from . import clients
+from .errors import RoleNotAssumedError, translated
+
+CACHE_SECONDS = 300.0
+"""Seconds for which the parameter is kept in memory."""
+
+_CONFIG = clients.config(2, 5, 3)
+
+
+@dataclass(frozen=True)
+class _Assumed:
+    """The component of a session that has its credentials."""
+
+    credentials: DeferredRefreshableCredentials
+
+    def load_credentials(self) -> DeferredRefreshableCredentials:
+        """Returns the credentials."""
+        return self.credentials
+
+
+class TargetAccess:
+    """The targets of a function, for any number of threads. It makes no call before it is needed.
+
+    Create it at module scope. One session is kept for each target and role.
+    """
+
+    def __init__(
+        self,
+        parameter: str = "",
+        home: str = "",
+        *,
+        clock: Clock = REAL_TIME,
+        new_session: Callable[[], Session] | None = None,
+    ):
+        """`parameter`: name of the parameter. Empty: there are no targets.
+
+        `home`: beginning of ECS's ARNs in the own account and region. Empty: it is unknown.
+        """
+        self.home = home
+        self._parameter, self._clock = parameter, clock
+        self._new_session = new_session or _new_session
+        self._targets = Targets(parameter, home)
+        self._read_at: float | None = None
+        self._sessions: dict[tuple[str, str], tuple[Target, Session]] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "TargetAccess":
+        """Returns the access of `os.environ` or a similar mapping.
+
+        `TARGETS_PARAMETER`: name of the parameter. `ECS_ARN_PREFIX`: see `QueueSettings`.
+        """
+        return cls(
+            environment.get("TARGETS_PARAMETER") or "", environment.get("ECS_ARN_PREFIX") or ""
+        )
+
+    def targets(self) -> Targets:
+        """Returns the targets. One call every five minutes. Raises ConfigurationError."""
+        with self._lock:
+            now = self._clock.now()
+            is_current = self._read_at is not None and now < self._read_at + CACHE_SECONDS
+            if self._parameter and not is_current:
+                self._targets = Targets.parse(self._read(), self._parameter, self.home)
+                self._read_at = now
+            return self._targets
+
+    def find(self, arn: str) -> Target | None:
+        """Returns the target of the ARN's account and region. None: they are those of home.
+
+        Raises InvalidEventError without a target, and ConfigurationError.
+        """
+        is_home = account_prefix(arn) == self.home
+        return None if is_home else self.targets().of_arn(arn)
+
+    def locate(self, request: AnyRequest) -> AnyRequest:
+        """Returns the request with the ARN of its cluster, if that is in a target.
+
+        A request about home makes no call. Raises InvalidEventError or ConfigurationError.
+        """
+        arns = [arn for arn in (request.cluster, request.service) if arn.startswith("arn:")]
+        is_home = all(account_prefix(arn) == self.home for arn in arns)
+        if is_home and request.target in (None, HOME):
+            return request
+        return self.targets().locate(request)
+
+    def session(self, target: Target, role: str) -> Session:
+        """Returns the session of a target, with valid credentials in `role`, an ARN.
+
+        One call if the credentials are due. Raises TargetRoleError.
+        """
+        with self._lock:
+            known, session = self._sessions.get((target.prefix, role), (None, None))
+            if session is None or known != target:
+                session = self._new_session()
+                session.set_config_variable("region", target.region)
+                credentials = DeferredRefreshableCredentials(
+                    lambda: self._assume(target, role),
+                    "assume-role",
+                    lambda: datetime.fromtimestamp(self._clock.epoch(), UTC),
+                )
+                session.register_component("credential_provider", _Assumed(credentials))
+                self._sessions[target.prefix, role] = target, session
+        try:
+            with translated("AssumeRole"):
+                session.get_credentials().get_frozen_credentials()
+        except AwsFailure as failure:
+            raise TargetRoleError(str(failure)).caused_by(failure) from None
+        return session
+
+    def _assume(self, target: Target, role: str) -> dict[str, str]:
+        """Returns new credentials of a role. Raises RoleNotAssumedError."""
+        try:
+            with translated("AssumeRole"):
+                source = clients.session().get_credentials()
+                # A new fetcher, because its cache would have the earlier credentials.
+                fetcher = AssumeRoleCredentialFetcher(
+                    _new_sts,
+                    source,
+                    role,
+                    extra_args={
+                        "ExternalId": target.external_id,
+                        "RoleSessionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+                        or "ecs-updater",
+                    },
+                )
+                credentials: dict[str, str] = fetcher.fetch_credentials()
+                return credentials
+        except AwsFailure as failure:
+            if failure.code in CREDENTIALS:
+                raise RoleNotAssumedError(failure) from None  # Those of home are not valid.
+            reason = (
+                f"{failure.reason} (target {target.name}: the role {role} could not be assumed: "
+                "check its trust policy and its external id, and sts:AssumeRole of the function's "
+                "role)"
+            )
+            raise RoleNotAssumedError(
+                AwsFailure(failure.operation, failure.outcome, failure.code, reason)
+            ) from None
+
+    def _read(self) -> str:
+        """Returns the text of the parameter. Raises ConfigurationError."""
+        client = clients.session().create_client("ssm", config=_CONFIG)
+        try:
+            answer = clients.call(
+                client, "GetParameter", "Parameter", Name=self._parameter, WithDecryption=True
+            )
+        except AwsFailure as failure:
+            raise ConfigurationError(
+                f"the parameter {self._parameter} of the function's TARGETS_PARAMETER could not be "
+                f"read: {failure}: create it in the function's account and region, and allow the "
+                "function's role ssm:GetParameter"
+            ).caused_by(failure) from None
+        text: str = answer["Parameter"]["Value"]
+        return text
+
+
+def _new_session() -> Session:
+    """Returns a session with the profile and the service models of the process's session."""
+    home = clients.session()
+    session = Session(profile=home.profile)
+    session.register_component("data_loader", home.get_component("data_loader"))
+    return session
+
+
+def _new_sts(_: str, **credentials: Any) -> Any:
+    return clients.session().create_client("sts", config=_CONFIG, **credentials)
+
+
+def _is_not_raised(record: logging.LogRecord) -> bool:
+    """Returns whether a line of botocore's log is about another error than RoleNotAssumedError.
+
+    That one is raised, and logged without a traceback.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], RoleNotAssumedError))
+
+
+logging.getLogger("botocore.credentials").addFilter(_is_not_raised)
