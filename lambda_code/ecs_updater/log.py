@@ -43,6 +43,7 @@ def add_log_keys(event: Any, call: Call, action: str = "update", **further: str)
         "action": action,
         "ecs_cluster_name": os.environ.get("CLUSTER_NAME"),
         "ecs_service_name": os.environ.get("SERVICE_NAME"),
+        "target": None,
     }
     values = {name: fields.get(name, default) for name, default in defaults.items()}
     logger.thread_safe_append_keys(

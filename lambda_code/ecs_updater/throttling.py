@@ -103,15 +103,19 @@ class LocalRateLimiter:
     """A token bucket in memory for each rate. It ignores `most_seconds` and always waits."""
 
     def __init__(self, rates: Mapping[str, Rate], clock: Clock = REAL_TIME):
-        self._buckets = {
-            name: TokenBucket(*rate.with_margin(), clock) for name, rate in rates.items()
-        }
+        self._rates, self._clock = rates, clock
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._lock = threading.Lock()
 
-    def take(self, bucket: str, count: int, most_seconds: float) -> bool:
-        """Takes `count` tokens. Returns True."""
+    def take(self, bucket: str, count: int, most_seconds: float, prefix: str = "") -> bool:
+        """Takes `count` tokens. `prefix`: see `ledger.rate_limiter`. Returns True."""
         del most_seconds
+        with self._lock:
+            if (prefix, bucket) not in self._buckets:
+                rate = self._rates[bucket].with_margin()
+                self._buckets[prefix, bucket] = TokenBucket(*rate, self._clock)
         for _ in range(count):
-            self._buckets[bucket].take()
+            self._buckets[prefix, bucket].take()
         return True
 
 

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from ..aws.dynamodb import Table
-from ..aws.ecs import Ecs
+from ..aws.ecs import Ecs, locate
 from ..context import Call
 from ..errors import (
     EcsUpdaterError,
@@ -128,7 +128,10 @@ class Attempt:
         registries: Callable[[Settings], Registries],
     ):
         self.settings = Settings.from_environment(environment)
-        self.request = event_parser.parse(event, self.settings)
+        request = event_parser.parse(event, self.settings)
+        if request.target or "arn:" in (request.cluster[:4], request.service[:4]):
+            request, ecs = locate(request, ecs)
+        self.request = request
         self.ecs, self.call = ecs, call
         days = self.settings.ledger_retention_days
         ledger = ledger_of(table or MemoryLedger(call.clock.epoch), days, call.clock)

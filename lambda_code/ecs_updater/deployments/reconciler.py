@@ -28,9 +28,7 @@ from ..ledger.store import OpenEntry, Page, ledger_of
 from ..log import keys_of, logger
 from ..model.arn import service_key
 from ..settings import Settings
-from .recovery import GONE, NO_SERVICE, Recovery, in_order
-from .run_before import RunBeforeStep
-from .waiter import Waiter
+from .recovery import GONE, NO_SERVICE, Recoveries, Recovery, in_order
 
 _NEEDED_SECONDS = 30.0
 """Minimum remaining seconds to reconcile one more service."""
@@ -123,8 +121,7 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
         )
     ledger, key = ledger_of(table, settings.ledger_retention_days, call.clock), service_of(event)
     history = ledger.history
-    run_before = RunBeforeStep(ecs, call.clock, is_continued=True)
-    recovery = Recovery(ecs, Waiter(ecs, settings, call.clock), history, run_before)
+    recoveries = Recoveries(ecs, settings, history, call.clock)
     result, most_seconds = Reconciliation(), settings.open_update_max_hours * 3600
     for page in [Page(history.open_entries(key), True)] if key else history.open_pages():
         for service in _open_services(ecs, page.entries, result, call, batch, most_seconds):
@@ -134,6 +131,7 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
             if not page.is_all and batch is None:
                 # Before the recovery: if it kills the run, the next run skips this service.
                 history.go_on_after(service.entries[-1])
+            recovery = recoveries.of(service.key)
             _recover(service, ledger.leases, recovery, result, f"reconciler {call.id}")
     return result
 
@@ -217,13 +215,16 @@ def _describe(
     After a refused call, each service is read separately.
     """
     try:
-        services, _ = ecs.describe_services(cluster, arns)
+        services, _ = ecs.for_arn(cluster).describe_services(cluster, arns)
         by_arn = {service["serviceArn"]: service for service in services}
         return {arn: by_arn.get(arn) for arn in arns}
     except Exception as error:  # pylint: disable=broad-exception-caught
         failure = error if isinstance(error, AwsFailure) else None
         if failure and failure.code in GONE:
             return {arn: {**NO_SERVICE, "serviceArn": arn} for arn in arns}
-        if len(arns) == 1 or (failure and failure.outcome is not Outcome.REFUSED):
+        is_for_all = isinstance(error, EcsUpdaterError) or (
+            failure is not None and failure.outcome is not Outcome.REFUSED
+        )
+        if len(arns) == 1 or is_for_all:
             return dict.fromkeys(arns, error)
         return {arn: read for each in arns for arn, read in _describe(ecs, cluster, [each]).items()}

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..aws.ecs import Ecs
 from ..aws.errors import unless_missing
+from ..context import Clock
 from ..errors import (
     LASTING,
     AwsFailure,
@@ -28,6 +29,7 @@ from ..model.request import Request
 from ..model.service import own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
+from ..settings import Settings
 from . import tag_writer
 from .journal import Journal
 from .planner import Planner
@@ -75,9 +77,18 @@ class Step:
 class Recovery:
     """Ends open entries. The caller holds the service's lease."""
 
-    def __init__(self, ecs: Ecs, waiter: Waiter, history: History, run_before: RunBeforeStep):
+    def __init__(
+        self,
+        ecs: Ecs,
+        waiter: Waiter,
+        history: History,
+        run_before: RunBeforeStep,
+        *,
+        unreachable: EcsUpdaterError | None = None,
+    ):
+        """`unreachable`: why no service can be read. Then only an entry that is too old ends."""
         self._ecs, self._waiter, self._history = ecs, waiter, history
-        self._run_before = run_before
+        self._run_before, self._unreachable = run_before, unreachable
         self._overtaken: list[Journal] = []
 
     def recover(
@@ -138,6 +149,8 @@ class Recovery:
         self, journal: Journal, service: Mapping[str, Any] | None, is_followed_by_a_deployment: bool
     ) -> RolloutOutcome:
         entry = journal.entry
+        if self._unreachable:
+            raise self._unreachable
         with read_errors(
             f"; an earlier update of the service (request_id {entry.request_id}) is not done"
         ):
@@ -291,6 +304,25 @@ class Recovery:
             )
         error = ServiceUpdateError(sentence)
         journal.failed(Verdict.INTERRUPTED, error, is_untouched=True)
+
+
+class Recoveries:
+    """The `Recovery` of each account and region."""
+
+    def __init__(self, ecs: Ecs, settings: Settings, history: History, clock: Clock):
+        """`ecs`: the client of home."""
+        self._ecs, self._settings, self._history, self._clock = ecs, settings, history, clock
+
+    def of(self, arn: str) -> Recovery:
+        """Returns the recovery for the service of an ARN, also of one in a target that is gone."""
+        ecs, error = self._ecs, None
+        try:
+            ecs = ecs.for_arn(arn)
+        except EcsUpdaterError as unreachable:
+            error = unreachable
+        waiter = Waiter(ecs, self._settings, self._clock)
+        run_before = RunBeforeStep(ecs, self._clock, is_continued=True)
+        return Recovery(ecs, waiter, self._history, run_before, unreachable=error)
 
 
 def _with_settings(side: Side, planned: Side) -> Side:

@@ -10,10 +10,11 @@ from ..api.get_routes import status_app
 from ..api.service_list import ServiceList
 from ..aws.dynamodb import table_of
 from ..aws.ecs_reader import EcsReader
+from ..aws.targets import TargetAccess
 from ..ledger.queries import UpdateQueries
 from . import start_garbage_collection
 
-ECS = EcsReader()
+ECS = EcsReader(targets=TargetAccess.of(os.environ))
 LEDGER = table_of(os.environ)
 APP = status_app(ServiceList(ECS), UpdateQueries(LEDGER) if LEDGER else None, os.environ)
 start_garbage_collection()

@@ -9,11 +9,12 @@ from typing import Any
 from ..api.post_routes import update_app
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
+from ..aws.targets import TargetAccess
 from ..deployments.deploy import deploy
 from ..log import log_missing_ledger, warn_if_unrestricted
 from . import start_garbage_collection
 
-ECS = Ecs()
+ECS = Ecs(targets=TargetAccess.of(os.environ))
 LEDGER = table_of(os.environ)
 log_missing_ledger(LEDGER)
 warn_if_unrestricted(os.environ)

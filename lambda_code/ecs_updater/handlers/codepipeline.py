@@ -9,12 +9,14 @@ from typing import Any
 from ..aws.codepipeline import JobResults
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
+from ..aws.targets import TargetAccess
 from ..codepipeline.run import Runner
 from ..context import Call
 from ..log import warn_if_unrestricted
 from . import start_garbage_collection
 
-RUNNER = Runner(os.environ, Ecs(), table_of(os.environ), JobResults())
+ECS = Ecs(targets=TargetAccess.of(os.environ))
+RUNNER = Runner(os.environ, ECS, table_of(os.environ), JobResults())
 warn_if_unrestricted(os.environ)
 start_garbage_collection()
 

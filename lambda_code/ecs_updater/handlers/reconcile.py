@@ -9,12 +9,13 @@ from typing import Any
 
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
+from ..aws.targets import TargetAccess
 from ..context import Call
 from ..deployments.reconciler import reconcile
 from ..log import log_run
 from . import start_garbage_collection
 
-ECS = Ecs()
+ECS = Ecs(targets=TargetAccess.of(os.environ))
 LEDGER = table_of(os.environ)
 start_garbage_collection()
 

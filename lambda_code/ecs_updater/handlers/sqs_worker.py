@@ -9,12 +9,13 @@ from typing import Any
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..aws.sqs import Queue
+from ..aws.targets import TargetAccess
 from ..context import Call
 from ..log import warn_if_unrestricted
 from ..worker.run import Worker
 from . import start_garbage_collection
 
-ECS = Ecs()
+ECS = Ecs(targets=TargetAccess.of(os.environ))
 LEDGER = table_of(os.environ)
 QUEUE = Queue(os.environ.get("QUEUE_URL", ""))
 DEAD_LETTER_QUEUE = Queue(os.environ.get("DEAD_LETTER_QUEUE_URL", ""))

@@ -9,13 +9,14 @@ from typing import Any
 
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
+from ..aws.targets import TargetAccess
 from ..context import Call
 from ..deployments.deploy import deploy
 from ..log import log_missing_ledger, log_update, warn_if_unrestricted
 from . import start_garbage_collection
 
 # At module scope: Lambda initialises it with full CPU and keeps it for later invocations.
-ECS = Ecs()
+ECS = Ecs(targets=TargetAccess.of(os.environ))
 LEDGER = table_of(os.environ)
 log_missing_ledger(LEDGER)
 warn_if_unrestricted(os.environ)

@@ -31,18 +31,19 @@ class SharedRateLimiter:
         self._table, self._clock, self._sleep = table, clock, sleep
         self._limits = {name: rate.with_margin() for name, rate in limits.items()}
 
-    def take(self, bucket: str, count: int, most_seconds: float) -> bool:
+    def take(self, bucket: str, count: int, most_seconds: float, prefix: str = "") -> bool:
         """Takes `count` tokens and waits until they are there.
 
+        `prefix`: beginning of ECS's ARNs in a target, which has buckets of its own. Empty: home.
         Returns False, and takes none, if the wait is longer than `most_seconds`. Raises
         LedgerError.
         """
-        wait = self._reserve(bucket, count, most_seconds) if count else 0.0
+        wait = self._reserve(bucket, count, most_seconds, prefix) if count else 0.0
         if wait:
             self._sleep(wait)
         return wait is not None
 
-    def _reserve(self, bucket: str, count: int, most_seconds: float) -> float | None:
+    def _reserve(self, bucket: str, count: int, most_seconds: float, prefix: str) -> float | None:
         """Takes tokens. Returns the seconds until they are there, or None."""
         rate = self._limits[bucket]
         seconds, depth = count / rate.per_second, rate.burst / rate.per_second
@@ -53,14 +54,14 @@ class SharedRateLimiter:
                 return None
             add = Update(
                 _KEY,
-                bucket,
+                f"{prefix}{bucket}",
                 "SET #full_at = #full_at + :seconds",
                 ":now <= #full_at AND #full_at <= :latest",
                 {"seconds": seconds, "now": now, "latest": latest},
             )
             restart = Update(
                 _KEY,
-                bucket,
+                f"{prefix}{bucket}",
                 "SET #full_at = :full_at",
                 "attribute_not_exists(#full_at) OR #full_at < :now",
                 {"full_at": now + seconds, "now": now},

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..aws.targets import TargetAccess
 from ..context import Call
-from ..deployments.recovery import Recovery
-from ..errors import EcsUpdaterError, one_line
+from ..deployments.recovery import Recoveries
+from ..errors import EcsUpdaterError, InvalidEventError, one_line
 from ..ledger.entry import Entry, Side
 from ..ledger.lease import Holder, Leases
 from ..ledger.store import History
-from ..model.arn import cluster_arn_of, name_of, service_key
+from ..model.arn import account_prefix, cluster_arn_of, name_of, service_key
 from ..model.event_parser import ROLLBACK
-from ..model.request import fingerprint_of_event
+from ..model.request import TARGET, fingerprint_of_event
+from ..model.targets import HOME
 from ..settings import Settings
 from .message import LONGEST_ID
 
@@ -27,7 +29,8 @@ class Rejections:
         self,
         history: History,
         leases: Leases,
-        recovery: Recovery,
+        recoveries: Recoveries,
+        targets: TargetAccess,
         arn_prefix: str,
         settings: Settings,
     ):
@@ -35,11 +38,14 @@ class Rejections:
 
         `settings`: the default cluster and service.
         """
-        self._history, self._leases, self._recovery = history, leases, recovery
-        self._prefix, self._settings = arn_prefix, settings
+        self._history, self._leases, self._recoveries = history, leases, recoveries
+        self._targets, self._prefix, self._settings = targets, arn_prefix, settings
 
     def key(self, event: Mapping[str, Any]) -> str | None:
-        """Returns the key of the event's service. None: the event names no possible service."""
+        """Returns the key of the event's service. None: the event names no possible service.
+
+        Raises ConfigurationError if the targets are needed and cannot be read.
+        """
         cluster = event.get("ecs_cluster_name", self._settings.cluster)
         service = event.get("ecs_service_name", self._settings.service)
         if (
@@ -49,14 +55,20 @@ class Rejections:
             or not _NAME_OR_ARN.fullmatch(service)
         ):
             return None
-        if not cluster.startswith("arn:"):
-            cluster = f"{self._prefix}cluster/{cluster}"
-        if not service.startswith("arn:"):
-            service = f"{self._prefix}service/{name_of(cluster)}/{service}"
         try:
+            if not cluster.startswith("arn:"):
+                cluster = f"{self._prefix_of(event.get(TARGET))}cluster/{cluster}"
+            if not service.startswith("arn:"):
+                service = f"{account_prefix(cluster)}service/{name_of(cluster)}/{service}"
             return service_key(service, cluster)
-        except ValueError:
+        except (InvalidEventError, ValueError):
             return None
+
+    def _prefix_of(self, target: Any) -> str:
+        """Returns the beginning of the ARNs in the target of an event."""
+        if target in (None, HOME):
+            return self._prefix
+        return self._targets.targets().named(str(target)).prefix
 
     def write(
         self, event: Mapping[str, Any], error: EcsUpdaterError, call: Call, verdict: str
@@ -66,7 +78,7 @@ class Rejections:
         Returns False if the event names no service, or if another update has its `request_id`. An
         end that the update has written itself stays. An update that is open is reconciled: it is
         undone or, if its deployment was made or its task may run, left to the reconciler. Raises
-        LeaseHeldError, LedgerError or ServiceReadError.
+        LeaseHeldError, LedgerError, ServiceReadError or ConfigurationError.
         """
         request_id = event["request_id"]
         key = self.key(event)
@@ -83,7 +95,7 @@ class Rejections:
             return False
         if entry.is_before_deployment:
             with self._leases.held(entry.service, Holder.of(request_id)) as lease:
-                entry = self._recovery.recover(entry, lease)
+                entry = self._recoveries.of(key).recover(entry, lease)
                 if entry.is_before_deployment and entry.task:
                     given_up = replace(entry.task, is_given_up=True)
                     entry = self._history.advance(replace(entry, task=given_up))

@@ -20,15 +20,13 @@ from typing import Any, Protocol
 
 from .. import log
 from ..aws.dynamodb import Table
-from ..aws.ecs import Ecs
+from ..aws.ecs import Ecs, locate
 from ..aws.ecs_reader import describe_services
 from ..aws.sqs import Outgoing
 from ..context import Call
 from ..deployments.deploy import deploy
 from ..deployments.idempotency import is_replayed
-from ..deployments.recovery import Recovery
-from ..deployments.run_before import RunBeforeStep
-from ..deployments.waiter import Waiter
+from ..deployments.recovery import Recoveries
 from ..errors import (
     AwsFailure,
     CallerFault,
@@ -47,7 +45,7 @@ from ..ledger.pushes import AcceptedPushes
 from ..ledger.store import ledger_of
 from ..model.event_parser import parse as parse_event
 from ..model.plan import Plan
-from ..model.request import fingerprint
+from ..model.request import Request, fingerprint
 from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..settings import QueueSettings, Settings
@@ -119,10 +117,9 @@ class Worker:
         self._batches = ledger.batches
         self._pushes = AcceptedPushes(table) if isinstance(table, Table) else None
         self._limiter = ledger.rate_limiter(parse_rates(own.ecs_rates), clock)
-        run_before = RunBeforeStep(ecs, clock, is_continued=True)
-        recovery = Recovery(ecs, Waiter(ecs, settings, clock), ledger.history, run_before)
+        recoveries = Recoveries(ecs, settings, ledger.history, clock)
         self._rejections = Rejections(
-            ledger.history, ledger.leases, recovery, own.arn_prefix, settings
+            ledger.history, ledger.leases, recoveries, ecs.targets, own.arn_prefix, settings
         )
 
     def process(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -154,40 +151,48 @@ class Worker:
     ) -> Iterator[tuple[Message, Event | InvalidEventError, ServiceDescription | None]]:
         """Yields the messages with their events and the descriptions of their services."""
         events = [_event_of(message) for message in messages]
-        accepted = [event for event in events if self._is_accepted(event)]
-        services = [
-            (
-                event.get("ecs_cluster_name", ""),
-                event.get("ecs_service_name", ""),
-            )
-            for event in accepted
-            if isinstance(event, dict)
-        ]
-        descriptions: Iterator[ServiceDescription | None] = iter([])
+        # By account and region: the client of ECS, and the services by the index of their message.
+        accounts: dict[str, tuple[Ecs, dict[int, tuple[str, str]]]] = {}
+        for index, event in enumerate(events):
+            if located := self._locate(event):
+                request, ecs = located
+                _, services = accounts.setdefault(ecs.prefix, (ecs, {}))
+                services[index] = request.cluster, request.service
+        descriptions: dict[int, ServiceDescription | None] = {}
+        for ecs, services in accounts.values():
+            descriptions |= zip(services, self._describe(ecs, list(services.values())), strict=True)
+        for index, (message, event) in enumerate(zip(messages, events, strict=True)):
+            yield message, event, descriptions.get(index)
+
+    def _describe(
+        self, ecs: Ecs, services: Sequence[tuple[str, str]]
+    ) -> Sequence[ServiceDescription | None]:
+        """Returns the descriptions of services in one account and region."""
         try:
             # A description is as old as the wait for the messages before it. The lease shows
             # whether another update has changed the service since.
-            if self._limiter.take(DESCRIBE_REVISION, len(services), self._seconds_left()):
-                descriptions = iter(describe_services(self._ecs, services, self._call.clock.epoch))
+            count, seconds = len(services), self._seconds_left()
+            if self._limiter.take(DESCRIBE_REVISION, count, seconds, ecs.prefix):
+                return describe_services(ecs, services, self._call.clock.epoch)
         except Exception as error:  # pylint: disable=broad-exception-caught
             # Each message meets the same error, and is retried for it, separately.
             log.logger.warning(
                 "the services are read one by one",
                 reason=f"{type(error).__name__}: {one_line(str(error))}",
             )
-        for message, event in zip(messages, events, strict=True):
-            yield message, event, next(descriptions, None) if event in accepted else None
+        return [None] * len(services)
 
-    def _is_accepted(self, event: Event | InvalidEventError) -> bool:
-        """Returns whether the update will read the service.
+    def _locate(self, event: Event | InvalidEventError) -> tuple[Request, Ecs] | None:
+        """Returns the request of an event, and the client of its account and region.
 
-        ECS rejects a call about ten services because of one bad name.
+        None: the update will not read the service. ECS rejects a call about ten services because
+        of one bad name.
         """
         try:
-            parse_event(event, Settings.from_environment(self._environment))
+            request = parse_event(event, Settings.from_environment(self._environment))
+            return locate(request, self._ecs)
         except Exception:  # pylint: disable=broad-exception-caught  # The update raises it again.
-            return False
-        return True
+            return None
 
     def _process_isolated(
         self,
@@ -349,8 +354,9 @@ class Worker:
             UPDATE: int(plan.updates_service),
             TAG: bool(plan.tags.to_set) + bool(plan.tags.to_remove),
         }
+        prefix = self._ecs.for_arn(plan.snapshot.key).prefix
         for name, count in calls.items():
-            if not self._limiter.take(name, count, self._seconds_left()):
+            if not self._limiter.take(name, count, self._seconds_left(), prefix):
                 raise RateError(
                     f"the rate limit of {name} allows the call only after the end of this "
                     "function: try again"
