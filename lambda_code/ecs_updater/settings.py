@@ -13,7 +13,7 @@ ENABLE = "enable"
 OFF, WARN, REQUIRE = "off", "warn", "require"
 TAG, DIGEST = "tag", "digest"
 KEY, IAM = "key", "iam"
-LIST_PARAMETERS = ("launch_type", "images", "limit", "next")
+LIST_PARAMETERS = ("launch_type", "images", "target", "limit", "next")
 """Query parameters of `GET /list`. A tag filter cannot have these names."""
 
 
@@ -129,7 +129,7 @@ class QueueSettings:
 
     arn_prefix: str
     """`ECS_ARN_PREFIX`: beginning of ECS's ARNs in this account and region, such as
-    `arn:aws:ecs:eu-west-1:123456789012:`.
+    `arn:aws:ecs:eu-west-1:123456789012:`. See also `aws.targets`.
     """
     ecs_rates: str = ""
     """`ECS_RATES`: rates of the ECS API that differ from `throttling.RATES`."""

@@ -40,6 +40,8 @@ class ListQuery:
     launch_types: frozenset[str] = frozenset({FARGATE})
     tags: Mapping[str, str] = field(default_factory=dict)
     images: bool = False
+    target: str | None = None
+    """Name of a target, or `home`. None: home and all targets."""
     limit: int = MOST_SERVICES
     next: str | None = None
 
@@ -65,6 +67,7 @@ def list_query(parameters: Parameters, filters: Sequence[str]) -> ListQuery:
         launch_types=_launch_types(values.get("launch_type", FARGATE)),
         tags={key: values[key] for key in filters if key in values},
         images=images == "1",
+        target=values.get("target"),
         limit=_limit(values, MOST_SERVICES, MOST_SERVICES),
         next=values.get("next"),
     )

@@ -42,9 +42,10 @@ def launch_type(service: Mapping[str, Any]) -> str:
     return service_description.launch_type(service) or service_description.EC2
 
 
-def service_view(service: Mapping[str, Any]) -> Json:
-    """Returns the view of a service of DescribeServices."""
+def service_view(service: Mapping[str, Any], target: str | None = None) -> Json:
+    """Returns the view of a service of DescribeServices. `target`: None stands for home."""
     return {
+        "target": target,
         "clusterName": name_of(service["clusterArn"]),
         "clusterArn": service["clusterArn"],
         "serviceName": service["serviceName"],

@@ -1,22 +1,31 @@
 """Lists the services of all clusters, page by page, ordered by cluster ARN and name.
 
+A target that cannot be read does not stop the others: the answer names it.
+
 A thousand services of one cluster take 111 calls: one for the clusters, ten for the names, and a
 hundred for the services.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..aws.ecs_reader import PARALLEL, SERVICES_PER_CALL, EcsReader, service_batches
+from ..aws.ecs_reader import (
+    PARALLEL,
+    SERVICES_PER_CALL,
+    ClusterList,
+    EcsReader,
+    service_batches,
+)
+from ..aws.errors import Result
 from ..context import ANSWER_BYTES
-from ..errors import AwsFailure, Outcome, ServiceReadError
+from ..errors import AwsFailure, EcsUpdaterError, Outcome, ServiceReadError
 from ..log import logger
 from ..model import service as service_description
-from ..model.arn import name_of
+from ..model.arn import account_prefix, name_of
 from .query import ListQuery, next_token, position_of
 from .serializers import Json, launch_type, service_view
 
@@ -38,6 +47,33 @@ class _Position:
     service_name: str
 
 
+@dataclass
+class _Places:
+    """The targets that a page is about."""
+
+    by_prefix: Mapping[str, str | None]
+    """Each target by the beginning of its ARNs. None: home."""
+    unavailable: dict[str, str]
+    """Why targets could not be read, by target."""
+
+    @classmethod
+    def of(cls, listed: ClusterList) -> "_Places":
+        """Returns the places of these clusters."""
+        targets = {account_prefix(arn): target for arn, target in listed.targets.items()}
+        return cls(targets, dict(listed.unavailable))
+
+    def read(self, arn: str, read: Callable[[], Result], default: Result) -> Result:
+        """Returns the result of `read`. After a failure in a target, it is `default`."""
+        try:
+            return read()
+        except (AwsFailure, EcsUpdaterError) as failure:
+            target = self.by_prefix[account_prefix(arn)]
+            if target is None:
+                raise
+            self.unavailable[target] = str(failure)
+            return default
+
+
 class ServiceList:
     """Lists services.
 
@@ -51,26 +87,39 @@ class ServiceList:
     def page(self, query: ListQuery, time_left: Callable[[], float]) -> Json:
         """Returns the services of `query`, bounded by its limit, the response's size and the time.
 
-        Raises InvalidQueryError or ServiceReadError.
+        Raises InvalidQueryError, or ServiceReadError if home cannot be read.
         """
         position = position_of(query.next, ("cluster", "service"))
         after = _Position(position["cluster"], position["service"]) if position else None
         try:
-            return self._page(query, after, time_left)
+            listed = self._ecs.clusters(query.target)
+            places = _Places.of(listed)
+            clusters = sorted(
+                arn for arn in listed.targets if after is None or arn >= after.cluster_arn
+            )
+            answer = self._page(query, clusters, places, after, time_left)
+            unavailable = sorted(places.unavailable.items())
+            reasons = [{"target": name, "reason": reason} for name, reason in unavailable]
+            return answer | {"unavailable": reasons}
         except AwsFailure as failure:
             raise ServiceReadError(f"{failure.operation}: {failure}").caused_by(
                 failure
             ) from failure
 
     def _page(
-        self, query: ListQuery, after: _Position | None, time_left: Callable[[], float]
+        self,
+        query: ListQuery,
+        clusters: Sequence[str],
+        places: _Places,
+        after: _Position | None,
+        time_left: Callable[[], float],
     ) -> Json:
         found: list[Json] = []
         size, last = 0, after
         cut: list[_Position] = []
-        all_batches = self._batches(after, time_left, cut)
+        all_batches = self._batches(clusters, places, after, time_left, cut)
         while batches := list(islice(all_batches, self._parallel_calls(query, len(found)))):
-            services = self._read(batches, query)
+            services = self._read(batches, query, places)
             for position, service in services:
                 if service:
                     size += len(json.dumps(service))
@@ -96,23 +145,27 @@ class ServiceList:
         return min(needed, 2 if query.images else PARALLEL)
 
     def _batches(
-        self, after: _Position | None, time_left: Callable[[], float], cut: list[_Position]
+        self,
+        clusters: Sequence[str],
+        places: _Places,
+        after: _Position | None,
+        time_left: Callable[[], float],
+        cut: list[_Position],
     ) -> Iterator[Batch]:
         """Yields the services in the order of the list, reading the names of ten clusters at once.
 
         If the time is over, the first position that was not read is added to `cut`.
         """
-        clusters = sorted(
-            arn for arn in self._ecs.clusters() if after is None or arn >= after.cluster_arn
-        )
+
+        def services_of(cluster: str) -> list[str]:
+            return places.read(cluster, lambda: self._ecs.services(cluster), [])
+
         for first in range(0, len(clusters), PARALLEL):
             some = clusters[first : first + PARALLEL]
             if first and time_left() < _NAMES_SECONDS:
                 cut.append(_Position(some[0], ""))
                 return
-            for cluster, arns in zip(
-                some, self._ecs.in_parallel(self._ecs.services, some), strict=True
-            ):
+            for cluster, arns in zip(some, self._ecs.in_parallel(services_of, some), strict=True):
                 yield from service_batches(
                     (cluster, name)
                     for name in sorted({name_of(arn) for arn in arns})
@@ -120,23 +173,27 @@ class ServiceList:
                 )
 
     def _read(
-        self, batches: Sequence[Batch], query: ListQuery
+        self, batches: Sequence[Batch], query: ListQuery, places: _Places
     ) -> list[tuple[_Position, Json | None]]:
         """Returns each position of the batches, with its service if `query` selects it."""
-        answers = self._ecs.in_parallel(lambda batch: self._ecs.describe_services(*batch), batches)
+
+        def describe(batch: Batch) -> list[dict[str, Any]]:
+            return places.read(batch[0], lambda: self._ecs.describe_services(*batch), [])
+
+        answers = self._ecs.in_parallel(describe, batches)
         views: list[tuple[_Position, Json | None]] = []
         revisions: dict[_Position, str | None] = {}
         for (cluster, names), services in zip(batches, answers, strict=True):
             selected = {}
             for service in services:
-                for name, view in _views(service, query):
+                for name, view in _views(service, query, places):
                     selected[name] = view
                     revision = service_description.task_definition(service)
                     revisions[_Position(cluster, name)] = revision
             views += [(_Position(cluster, name), selected.get(name)) for name in names]
         if not query.images:
             return views
-        self._read_images(set(filter(None, revisions.values())))
+        self._read_images(set(filter(None, revisions.values())), places)
         return [
             (
                 position,
@@ -145,11 +202,17 @@ class ServiceList:
             for position, view in views
         ]
 
-    def _read_images(self, revisions: set[str]) -> None:
+    def _read_images(self, revisions: set[str], places: _Places) -> None:
+        unread: dict[str, str] | None = {}
+
+        def images_of(revision: str) -> dict[str, str] | None:
+            return places.read(revision, lambda: self._images_of(revision), unread)
+
         missing = sorted(revisions - self._images.keys())
         if len(self._images) + len(missing) > _MAX_CACHED_IMAGES:
             self._images = {arn: images for arn, images in self._images.items() if arn in revisions}
-        self._images |= zip(missing, self._ecs.in_parallel(self._images_of, missing), strict=True)
+        found = zip(missing, self._ecs.in_parallel(images_of, missing), strict=True)
+        self._images |= {arn: images for arn, images in found if images is not unread}
 
     def _images_of(self, revision: str) -> dict[str, str] | None:
         """Returns the images of a revision. None: it was deleted while a service runs it."""
@@ -161,14 +224,17 @@ class ServiceList:
             raise
 
 
-def _views(service: dict[str, Any], query: ListQuery) -> Iterator[tuple[str, Json]]:
+def _views(
+    service: dict[str, Any], query: ListQuery, places: _Places
+) -> Iterator[tuple[str, Json]]:
     """Yields name and view of a service if `query` selects it.
 
     A service with an unreadable description is logged and left out.
     """
     try:
         if _is_selected(service, query):
-            yield service["serviceName"], service_view(service)
+            target = places.by_prefix[account_prefix(service["clusterArn"])]
+            yield service["serviceName"], service_view(service, target)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         logger.warning(
             "a service is left out of the list",

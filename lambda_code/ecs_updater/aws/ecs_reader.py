@@ -5,21 +5,35 @@ bucket, retries of the SDK included, and leaves the rest to updates. Several pro
 these buckets: what they call too fast is throttled, and the SDK retries.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .. import throttling
 from ..context import REAL_TIME, Clock
-from ..errors import AwsFailure
+from ..errors import (
+    AwsFailure,
+    ConfigurationError,
+    EcsUpdaterError,
+    InvalidQueryError,
+    TargetRoleError,
+    one_line,
+)
 from ..model.arn import name_of
 from ..model.service import ServiceDescription
+from ..model.targets import HOME, Target
 from ..throttling import TokenBucket
 from . import clients
 from .ecs import Ecs, list_arns
 from .errors import Result, translated, unless_missing
+from .targets import TargetAccess
+
+ALL_TARGETS = "*"
+"""Stands for all targets, because their configuration could not be read."""
 
 SERVICES_PER_CALL = 10
 
@@ -98,23 +112,67 @@ def describe_services(
     return descriptions
 
 
+@dataclass(frozen=True)
+class ClusterList:
+    """The clusters of home and of all targets."""
+
+    targets: Mapping[str, str | None]
+    """The target of each cluster by the cluster's ARN. None: home."""
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    """Why targets could not be read, by target. `ALL_TARGETS`: their configuration."""
+
+
 class EcsReader:
     """Client of Amazon ECS that writes nothing, for any number of threads.
 
-    Create it at module scope: its buckets are those of the function, not of one invocation.
+    A cluster, service or revision in a target is read there, by its ARN. Create it at module scope:
+    its buckets are those of the function, not of one invocation.
     """
 
     def __init__(
-        self, client: Any = None, calls: Counter[str] | None = None, clock: Clock = REAL_TIME
+        self,
+        client: Any = None,
+        calls: Counter[str] | None = None,
+        clock: Clock = REAL_TIME,
+        *,
+        targets: TargetAccess | None = None,
     ):
-        self._client = client or clients.session().create_client("ecs", config=_CONFIG)
         self.calls = Counter[str]() if calls is None else calls
-        clients.count_calls(self._client, self.calls)
-        for name, operations in _ACTIONS.items():
-            bucket = TokenBucket(*throttling.RATES[name].share(_SHARE), clock)
-            for operation in operations:
-                clients.limit_calls(self._client, operation, bucket)
+        self._clock, self._targets = clock, targets or TargetAccess()
+        self._client = client or clients.session().create_client("ecs", config=_CONFIG)
+        self._prepare(self._client)
+        self._others: dict[str, tuple[Target, Any]] = {}
+        """The clients of targets, by the beginning of their ARNs."""
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(PARALLEL)
+
+    def _prepare(self, client: Any) -> None:
+        """Counts and limits the calls of a client."""
+        clients.count_calls(client, self.calls)
+        for name, operations in _ACTIONS.items():
+            bucket = TokenBucket(*throttling.RATES[name].share(_SHARE), self._clock)
+            for operation in operations:
+                clients.limit_calls(client, operation, bucket)
+
+    def _client_of(self, arn: str) -> Any:
+        """Returns the client of the ARN's account and region. A name is one of home.
+
+        Raises AwsFailure, or InvalidEventError and ConfigurationError if the targets have changed.
+        """
+        target = self._targets.find(arn) if arn.startswith("arn:") else None
+        if target is None:
+            return self._client
+        try:
+            session = self._targets.session(target, target.read_role)
+        except TargetRoleError as error:
+            raise error.failure or error from None
+        with self._lock:
+            known, client = self._others.get(target.prefix, (None, None))
+            if client is None or known != target:
+                client = session.create_client("ecs", config=_CONFIG)
+                self._prepare(client)
+                self._others[target.prefix] = target, client
+        return client
 
     def in_parallel(
         self, call: Callable[[Argument], Result], arguments: Iterable[Argument]
@@ -128,27 +186,63 @@ class EcsReader:
             future.exception()
         return [future.result() for future in futures]
 
-    def clusters(self) -> list[str]:
-        """Returns the ARNs of all clusters. Raises AwsFailure, as all methods do."""
-        return list_arns(self._client, "ListClusters", "clusterArns")
+    def clusters(self, target: str | None = None) -> ClusterList:
+        """Returns the clusters of home and of all targets.
+
+        `target`: only those of this target, or of `HOME`. Raises InvalidQueryError if it does not
+        exist, and AwsFailure if home cannot be read.
+        """
+        found: dict[str, str | None] = {}
+        unavailable: dict[str, str] = {}
+        if target in (None, HOME):
+            found = dict.fromkeys(list_arns(self._client, "ListClusters", "clusterArns"))
+        if target == HOME:
+            return ClusterList(found)
+        try:
+            targets = self._targets.targets().by_name
+        except ConfigurationError as error:
+            return ClusterList(found, {ALL_TARGETS: str(error)})
+        if target is not None and target not in targets:
+            raise InvalidQueryError(
+                f"target: {one_line(target, 100)!r} is not one of {', '.join([HOME, *targets])}"
+            )
+        wanted = [each for name, each in targets.items() if target in (None, name)]
+        for each, answer in zip(wanted, self.in_parallel(self._clusters_of, wanted), strict=True):
+            if isinstance(answer, str):
+                unavailable[each.name] = answer
+            else:
+                found |= dict.fromkeys(answer, each.name)
+        return ClusterList(found, unavailable)
+
+    def _clusters_of(self, target: Target) -> list[str] | str:
+        """Returns the ARNs of the clusters in a target, or why they cannot be read."""
+        try:
+            return list_arns(self._client_of(target.prefix), "ListClusters", "clusterArns")
+        except (AwsFailure, EcsUpdaterError) as failure:
+            return str(failure)
 
     def services(self, cluster: str) -> list[str]:
-        """Returns the ARNs of a cluster's services. Empty: the cluster was deleted meanwhile."""
-        arguments = self._client, "ListServices", "serviceArns"
+        """Returns the ARNs of a cluster's services. Empty: the cluster was deleted meanwhile.
+
+        Raises AwsFailure, as the methods below do.
+        """
+        arguments = self._client_of(cluster), "ListServices", "serviceArns"
         return unless_missing(_NO_CLUSTER, lambda: list_arns(*arguments, cluster=cluster)) or []
 
     def describe_services(self, cluster: str, services: Sequence[str]) -> list[dict[str, Any]]:
         """Returns those of at most ten services that still exist, with their tags."""
+        client = self._client_of(cluster)
         parameters = {"cluster": cluster, "services": list(services), "include": ["TAGS"]}
         answer = unless_missing(
             _NO_CLUSTER,
-            lambda: clients.call(self._client, "DescribeServices", "services", **parameters),
+            lambda: clients.call(client, "DescribeServices", "services", **parameters),
         )
         return answer["services"] if answer else []
 
     def images(self, task_definition: str) -> dict[str, str]:
         """Returns the image of each container of a revision."""
+        client = self._client_of(task_definition)
         with translated("DescribeTaskDefinition"):
-            answer = self._client.describe_task_definition(taskDefinition=task_definition)
+            answer = client.describe_task_definition(taskDefinition=task_definition)
             containers = answer["taskDefinition"]["containerDefinitions"]
             return {container["name"]: container.get("image", "") for container in containers}

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ecs_updater.api.query import LAUNCH_TYPES, ListQuery
 from ecs_updater.api.service_list import ServiceList
-from ecs_updater.aws.ecs_reader import EcsReader
+from ecs_updater.aws.ecs_reader import ClusterList, EcsReader
 from ecs_updater.model.arn import name_of, nearest
 
 from ..backends.account import Account
@@ -59,13 +60,17 @@ class FilteredEcsReader(EcsReader):
         self.names: set[str] = set()
         """Names of all services that were found; of all clusters if the cluster was not found."""
 
-    def clusters(self) -> list[str]:
-        """Returns the ARN of the cluster, or of all."""
-        arns = super().clusters()
-        found = [arn for arn in arns if self._cluster in (None, arn, name_of(arn))]
+    def clusters(self, target: str | None = None) -> ClusterList:
+        """Returns the cluster, or all."""
+        listed = super().clusters(target)
+        found = {
+            arn: place
+            for arn, place in listed.targets.items()
+            if self._cluster in (None, arn, name_of(arn))
+        }
         if not found:
-            self.names |= {name_of(arn) for arn in arns}
-        return found
+            self.names |= {name_of(arn) for arn in listed.targets}
+        return replace(listed, targets=found)
 
     def services(self, cluster: str) -> list[str]:
         """Returns the ARNs of the requested services of a cluster."""

@@ -73,7 +73,7 @@ def test_services_are_listed_and_filtered(get):
             "/list?team=x",
             (
                 "there is no filter 'team': there are environment, owner, contact, "
-                "launch_type, images, limit, next"
+                "launch_type, images, target, limit, next"
             ),
         ),
         ("/list?owner=a&owner=b", "owner: is given 2 times, once is enough"),
