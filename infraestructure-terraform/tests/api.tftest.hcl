@@ -31,7 +31,7 @@ variables {
     log_level            = "INFO"
     log_retention_days   = 14
     endpoint_url         = ""
-    environment          = { LEDGER_TABLE = "a-ledger" }
+    environment          = { LEDGER_TABLE = "a-ledger", ECS_ARN_PREFIX = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", TARGETS_PARAMETER = "" }
   }
 }
 
@@ -52,6 +52,33 @@ run "the_status_function_can_only_read" {
       WriteLogs           = [["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-api-status:*"]
     }
     error_message = "A statement allows actions other than reading, or another resource."
+  }
+}
+
+run "it_lists_the_services_of_targets_with_their_read_roles" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    updater               = merge(var.updater, { environment = merge(var.updater.environment, { TARGETS_PARAMETER = "/team/targets" }) })
+    target_read_role_arns = ["arn:aws-iso-b:iam::222222222222:role/team-target-read-*"]
+  }
+
+  assert {
+    condition = {
+      for one in jsondecode(aws_iam_role_policy.status.policy).Statement : one.Action => [one.Resource] if try(contains(["ReadTargets", "AssumeTargetRoles"], one.Sid), false)
+      } == {
+      "ssm:GetParameter" = ["arn:aws-iso-b:ssm:us-isob-east-1:111122223333:parameter/team/targets"]
+      "sts:AssumeRole"   = [["arn:aws-iso-b:iam::222222222222:role/team-target-read-*"]]
+    }
+    error_message = "The status function cannot read the targets, or can read more."
+  }
+  assert {
+    condition = [for name in ["ECS_ARN_PREFIX", "TARGETS_PARAMETER"] : aws_lambda_function.status.environment[0].variables[name]] == [
+      "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", "/team/targets",
+    ]
+    error_message = "The status function knows neither its account nor the targets."
   }
 }
 
@@ -194,7 +221,7 @@ run "with_an_endpoint_every_url_is_the_emulators" {
   }
   variables {
     stage_name = "two"
-    updater    = merge(var.updater, { endpoint_url = "http://127.0.0.1:4566", environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" } })
+    updater    = merge(var.updater, { endpoint_url = "http://127.0.0.1:4566", environment = merge(var.updater.environment, { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }) })
   }
 
   assert {
@@ -359,11 +386,13 @@ run "values_below_the_bounds_are_refused" {
     tag_filters        = [""]
     environment        = "a,b"
     account_log_role   = "ours"
+
+    target_read_role_arns = [""]
   }
   expect_failures = [
     var.updater, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth, var.stage_name,
     var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.environment,
-    var.account_log_role,
+    var.account_log_role, var.target_read_role_arns,
   ]
 }
 

@@ -67,6 +67,22 @@ run "the_functions_get_the_permissions_of_the_allowed_fields" {
   }
 }
 
+run "the_targets_reach_every_function_that_updates_services" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater"
+  }
+  variables {
+    targets_parameter_name = "/shop/targets"
+    target_role_arns       = ["arn:aws:iam::222222222222:role/shop-target-update-*"]
+  }
+
+  assert {
+    condition     = output.lambda.updater.environment["TARGETS_PARAMETER"] == "/shop/targets"
+    error_message = "The functions do not know the targets."
+  }
+}
+
 run "without_allowed_fields_there_are_no_permissions_for_them" {
   command = plan
   module {

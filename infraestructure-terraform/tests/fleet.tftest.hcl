@@ -15,7 +15,7 @@ variables {
     ledger_table_name = "a-ledger"
     log_level         = "INFO"
     endpoint_url      = ""
-    environment       = { LEDGER_TABLE = "a-ledger" }
+    environment       = { LEDGER_TABLE = "a-ledger", ECS_ARN_PREFIX = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", TARGETS_PARAMETER = "" }
   }
 }
 
@@ -191,6 +191,29 @@ run "a_sender_may_send_write_batches_and_read_results" {
   }
 }
 
+run "a_sender_reads_the_targets_and_the_results_of_their_services" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    updater = merge(var.updater, { environment = merge(var.updater.environment, { TARGETS_PARAMETER = "/team/targets" }) })
+  }
+
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_policy.sender.policy).Statement : one.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] if try(one.Sid == "WatchUpdates", false)
+    ] == [["REQUEST#*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*", "arn:aws-iso-b:ecs:*:*:service/*"]]
+    error_message = "A sender cannot read the results of a target, or can read leases."
+  }
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_policy.sender.policy).Statement : one.Resource if try(one.Action == "ssm:GetParameter", false)
+    ] == ["arn:aws-iso-b:ssm:us-isob-east-1:111122223333:parameter/team/targets"]
+    error_message = "A sender cannot read the targets, or can read another parameter."
+  }
+}
+
 run "the_worker_has_the_urls_of_aws" {
   command = plan
   module {
@@ -226,7 +249,7 @@ run "with_an_endpoint_the_queue_urls_are_the_emulators" {
     source = "./modules/ecs-updater-fleet"
   }
   variables {
-    updater = merge(var.updater, { endpoint_url = "http://127.0.0.1:4566", environment = { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" } })
+    updater = merge(var.updater, { endpoint_url = "http://127.0.0.1:4566", environment = merge(var.updater.environment, { AWS_ENDPOINT_URL = "http://127.0.0.1:4566" }) })
   }
 
   assert {

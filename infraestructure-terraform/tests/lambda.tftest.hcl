@@ -346,10 +346,12 @@ run "values_above_the_bounds_are_refused" {
     ledger_table_name      = "a/b/c"
     ledger_retention_days  = 3651
     endpoint_url           = "http://127.0.0.1:4566/path"
+    targets_parameter_name = "targets"
+    target_role_arns       = ["222222222222"]
     log_retention_days     = 3654
   }
   expect_failures = [
-    var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
+    var.targets_parameter_name, var.target_role_arns, var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
     var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures, var.open_update_max_hours,
     var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.allowed_fields, var.allowed_secrets, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days,
@@ -425,5 +427,32 @@ run "the_function_compares_its_cluster_with_the_ledgers" {
       for name in ["CLUSTER_PATTERN", "LEDGER_CLUSTER_PATTERN"] : aws_lambda_function.this.environment[0].variables[name]
     ] == ["team-one", "team-*"]
     error_message = "The function would not see both."
+  }
+}
+
+run "the_function_reads_the_targets_and_assumes_their_roles" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    targets_parameter_name = "/team/targets"
+    target_role_arns       = ["arn:aws-iso-b:iam::222222222222:role/team-target-update-*"]
+  }
+
+  assert {
+    condition = {
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Action => [one.Resource] if try(contains(["ReadTargets", "AssumeTargetRoles"], one.Sid), false)
+      } == {
+      "ssm:GetParameter" = ["arn:aws-iso-b:ssm:us-isob-east-1:111122223333:parameter/team/targets"]
+      "sts:AssumeRole"   = [["arn:aws-iso-b:iam::222222222222:role/team-target-update-*"]]
+    }
+    error_message = "The function cannot use the targets, or can assume other roles."
+  }
+  assert {
+    condition = [for name in ["ECS_ARN_PREFIX", "TARGETS_PARAMETER"] : aws_lambda_function.this.environment[0].variables[name]] == [
+      "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", "/team/targets",
+    ]
+    error_message = "The function knows neither its account nor the targets."
   }
 }

@@ -302,10 +302,12 @@ run "values_above_the_bounds_are_refused" {
     task_failures          = 51
     open_update_max_hours  = 721
     endpoint_url           = "http://127.0.0.1:4566/path"
+    targets_parameter_name = "targets"
+    target_role_arns       = ["222222222222"]
     log_retention_days     = 3654
   }
   expect_failures = [
-    var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
+    var.targets_parameter_name, var.target_role_arns, var.function_name, var.cluster_name, var.task_definition_family, var.passable_role_arns, var.permissions_boundary,
     var.ledger_retention_days, var.poll_minutes,
     var.task_failures, var.open_update_max_hours, var.endpoint_url, var.log_retention_days,
   ]
@@ -323,4 +325,31 @@ run "fractions_are_refused" {
     open_update_max_hours = 24.5
   }
   expect_failures = [var.ledger_retention_days, var.poll_minutes, var.task_failures, var.open_update_max_hours]
+}
+
+run "the_reconciler_reads_the_targets_and_assumes_their_roles" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    targets_parameter_name = "/team/targets"
+    target_role_arns       = ["arn:aws-iso-b:iam::222222222222:role/team-target-update-*"]
+  }
+
+  assert {
+    condition = {
+      for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Action => [one.Resource] if try(contains(["ReadTargets", "AssumeTargetRoles"], one.Sid), false)
+      } == {
+      "ssm:GetParameter" = ["arn:aws-iso-b:ssm:us-isob-east-1:111122223333:parameter/team/targets"]
+      "sts:AssumeRole"   = [["arn:aws-iso-b:iam::222222222222:role/team-target-update-*"]]
+    }
+    error_message = "The reconciler cannot use the targets, or can assume other roles."
+  }
+  assert {
+    condition = [for name in ["ECS_ARN_PREFIX", "TARGETS_PARAMETER"] : aws_lambda_function.completer.environment[0].variables[name]] == [
+      "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", "/team/targets",
+    ]
+    error_message = "The reconciler knows neither its account nor the targets."
+  }
 }

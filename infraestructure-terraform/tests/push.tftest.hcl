@@ -15,7 +15,7 @@ variables {
     log_level            = "INFO"
     log_retention_days   = 30
     endpoint_url         = ""
-    environment          = { ALLOWED_IMAGES = "a/*", ALLOWED_SERVICES = "shop/*", LEDGER_TABLE = "a-ledger", TASK_DEF = "web" }
+    environment          = { ALLOWED_IMAGES = "a/*", ALLOWED_SERVICES = "shop/*", LEDGER_TABLE = "a-ledger", TASK_DEF = "web", ECS_ARN_PREFIX = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:" }
   }
   fleet_queue_url = "https://sqs.us-isob-east-1.sc2s.sgov.gov/111122223333/ecs-updater-fleet.fifo"
 }
@@ -98,6 +98,7 @@ run "the_function_has_the_settings_that_it_reads" {
       ALLOWED_IMAGES          = "a/*"
       ALLOWED_SERVICES        = "shop/*"
       CLUSTER_PATTERN         = "team-one"
+      ECS_ARN_PREFIX          = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:"
       ECS_RATES               = "RegisterTaskDefinition=40/2,UpdateService=80/0.5"
       LEDGER_TABLE            = "a-ledger"
       POWERTOOLS_LOG_LEVEL    = "INFO"

@@ -36,6 +36,7 @@ LIMIT = 6144  # Characters of a managed policy without white space.
 
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/"
 TASK_ROLE, EXECUTION_ROLE = f"{ROLES}task", f"{ROLES}execution"
+TARGET_ROLE = "arn:aws:iam::222222222222:role/ecs-updater-target-update"
 EVENT = {
     "ecs_cluster_name": "ECSCluster",
     "ecs_service_name": "ecs-dummy-service",
@@ -78,6 +79,8 @@ NARROWEST = {
     "logs:PutLogEvents": {"log-group"},
     "logs:GetLogEvents": {"log-group"},
     "sqs:SendMessage": {"ecs-updater-dead-letters"},
+    "ssm:GetParameter": {"parameter"},
+    "sts:AssumeRole": {"role"},
 }
 # What a wait, a check of the image and the ledger ask for besides, by the calls in the code.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html asks
@@ -110,6 +113,8 @@ BESIDE_THE_UPDATE = {
     ("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
     ("ecr:GetDownloadUrlForLayer", "arn:aws:ecr:us-east-1:444455556666:repository/team/app"): {},
     ("ecr:DescribePullThroughCacheRules", "*"): {},
+    ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/ecs-updater/targets"): {},
+    ("sts:AssumeRole", TARGET_ROLE): {},
     **{
         (
             f"dynamodb:{operation}",
@@ -209,6 +214,8 @@ def _function_policy():
         "RunTasks": "true",
         "TaskLogGroupName": "/ecs/web",
         "ReadScalableTargets": "true",
+        "TargetsParameterName": "/ecs-updater/targets",
+        "TargetRoleArns": TARGET_ROLE,
     }
     return Stack(TEMPLATES["03-lambda.yml"], parameters).statements
 
@@ -283,7 +290,7 @@ def test_the_reference_is_the_data_in_cfn_lint():
     for action, kinds in NARROWEST.items():
         service, name = action.split(":")
         listed_there = set(known[service]["Actions"][name.lower()].get("Resources") or ["*"])
-        if service in ("ecs", "ecr", "dynamodb", "iam") and action != "ecs:ListTasks":
+        if service in ("ecs", "ecr", "dynamodb", "iam", "ssm") and action != "ecs:ListTasks":
             assert kinds <= listed_there, action
             # Which of several it asks about, the data does not say.
             assert kinds == listed_there or action in (
@@ -323,7 +330,7 @@ def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
     conditional = {
         call: context
         for call, context in requested.items()
-        if "role/" in call[1] or (call[0] == "ecs:TagResource" and context)
+        if call[0] == "iam:PassRole" or (call[0] == "ecs:TagResource" and context)
     }
     assert [action for action, _ in conditional] == [
         "ecs:TagResource",
@@ -343,7 +350,19 @@ def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
 
 
 @pytest.mark.parametrize(
-    "part", ["", "network", "ledger", "api", "fleet", "push", "codepipeline", "instances", "fields"]
+    "part",
+    [
+        "",
+        "network",
+        "ledger",
+        "api",
+        "fleet",
+        "push",
+        "codepipeline",
+        "target",
+        "instances",
+        "fields",
+    ],
 )
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
 def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
@@ -364,6 +383,7 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
         "fleet",
         "push",
         "codepipeline",
+        "target",
         "instances",
         "direct",
         "fields",

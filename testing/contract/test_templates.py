@@ -23,6 +23,7 @@ from support.permissions import actions
 
 VPC, ECS, LEDGER, LAMBDA, API, FLEET, *_ = TEMPLATES.values()
 PUSH, CODEPIPELINE = TEMPLATES["07-push.yml"], TEMPLATES["08-codepipeline.yml"]
+TARGET = TEMPLATES["09-target.yml"]
 
 # What AWS's Service Authorization Reference allows as the resource of an action, if not an ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
@@ -120,7 +121,9 @@ def read_by(*kinds: type[Settings | QueueSettings | PushSettings]) -> set[str]:
     return {call.args[0] for call in environment.get.call_args_list}
 
 
-READ = read_by(Settings)
+TARGETS = {"ECS_ARN_PREFIX", "TARGETS_PARAMETER"}
+"""Where the function is, and the name of the parameter with other accounts and regions."""
+READ = read_by(Settings) | TARGETS
 IN_EVENTS = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
 """A request and a message name what they are about: no default makes an empty one an update."""
 
@@ -132,19 +135,20 @@ every_function = pytest.mark.parametrize(
         (
             "FleetFunction",
             FLEET,
-            read_by(Settings, QueueSettings) - IN_EVENTS | {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"},
+            (READ | read_by(QueueSettings)) - IN_EVENTS | {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"},
         ),
         (
             "PushFunction",
             PUSH,
-            read_by(PushSettings) - {"ECS_ARN_PREFIX", "MAX_RECEIVES"}
+            read_by(PushSettings) - {"MAX_RECEIVES"}
             | {"QUEUE_URL", "LEDGER_TABLE", "ALLOWED_IMAGES", "ALLOWED_SERVICES"},
         ),
         ("CodepipelineFunction", CODEPIPELINE, READ - IN_EVENTS),
         (
             "Completer",
             LEDGER,
-            {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES", "OPEN_UPDATE_MAX_HOURS"},
+            {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES", "OPEN_UPDATE_MAX_HOURS"}
+            | TARGETS,
         ),
     ],
 )
@@ -502,6 +506,7 @@ OF_API, OF_FLEET = ("deploy-api-aws",), ("deploy-fleet-aws",)
         (OF_FLEET, [FLEET]),
         (("deploy-push-aws",), [PUSH]),
         (("deploy-codepipeline-aws",), [CODEPIPELINE]),
+        (("deploy-target-aws",), [TARGET]),
     ],
 )
 def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(

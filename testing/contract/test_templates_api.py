@@ -11,6 +11,7 @@ import pytest
 
 from ecs_updater.api import openapi
 from ecs_updater.api.app import status_of
+from ecs_updater.settings import LIST_PARAMETERS
 from support.cloudformation import TEMPLATES, USUAL, Stack
 from support.make import PROJECT
 
@@ -175,3 +176,9 @@ def test_the_writing_function_has_the_role_and_the_log_group_of_the_updater():
     properties = stack().resources["UpdateFunction"]["Properties"]
     assert properties["Role"] == USUAL["UpdaterRoleArn"]
     assert properties["LoggingConfig"]["LogGroup"] == USUAL["UpdaterLogGroupName"]
+
+
+def test_a_tag_by_which_the_list_filters_cannot_have_the_name_of_a_parameter():
+    pattern = API["Parameters"]["TagFilters"]["AllowedPattern"]
+    assert re.match(pattern, "team")
+    assert not [name for name in LIST_PARAMETERS if re.match(pattern, name)]

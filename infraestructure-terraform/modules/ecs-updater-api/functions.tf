@@ -84,6 +84,8 @@ resource "aws_lambda_function" "status" {
         ENVIRONMENT             = var.environment
         TAG_FILTERS             = join(",", var.tag_filters)
         API_AUTH                = var.api_auth
+        ECS_ARN_PREFIX          = var.updater.environment["ECS_ARN_PREFIX"]
+        TARGETS_PARAMETER       = local.targets_parameter
         POWERTOOLS_SERVICE_NAME = "${local.api}-status"
         POWERTOOLS_LOG_LEVEL    = var.updater.log_level
       },

@@ -12,6 +12,7 @@ resource "aws_iam_role" "status" {
 }
 
 locals {
+  targets_parameter = var.updater.environment["TARGETS_PARAMETER"]
   # ARNs are built from the names, so that a plan shows the whole policy.
   table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.updater.ledger_table_name}"
 }
@@ -22,7 +23,7 @@ resource "aws_iam_role_policy" "status" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       # The Service Authorization Reference lists no resource type for these three actions.
       { Sid = "ListClusters", Effect = "Allow", Action = "ecs:ListClusters", Resource = "*" },
       { Sid = "ListServices", Effect = "Allow", Action = "ecs:ListServices", Resource = "*" },
@@ -41,7 +42,16 @@ resource "aws_iam_role_policy" "status" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.status.name}:*"
       },
-    ]
+      ], local.targets_parameter == "" ? [] : [
+      {
+        Sid      = "ReadTargets"
+        Effect   = "Allow"
+        Action   = "ssm:GetParameter"
+        Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.targets_parameter}"
+      },
+      ], length(var.target_read_role_arns) == 0 ? [] : [
+      { Sid = "AssumeTargetRoles", Effect = "Allow", Action = "sts:AssumeRole", Resource = var.target_read_role_arns },
+    ])
   })
 }
 

@@ -57,6 +57,18 @@ variable "status_memory_size" {
   }
 }
 
+variable "target_read_role_arns" {
+  description = "Optional ARNs or patterns of the targets' read roles."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.target_read_role_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@/*-]+$", arn))])
+    error_message = "target_read_role_arns must be ARNs of roles."
+  }
+}
+
 variable "api_auth" {
   description = "Authentication of all routes but the help: key (API key) or iam (API key and IAM signature)."
   type        = string
@@ -160,7 +172,7 @@ variable "tag_filters" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && !contains(["launch_type", "limit", "next", "images"], key)])
+    condition     = alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && !contains(["launch_type", "target", "limit", "next", "images"], key)])
     error_message = "tag_filters must be tag keys, other than parameters of the list such as limit."
   }
 }

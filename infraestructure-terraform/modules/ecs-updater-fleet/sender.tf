@@ -1,12 +1,16 @@
 # For senders: attach it to the users and roles of people and pipelines.
 
+locals {
+  targets_parameter = var.updater.environment["TARGETS_PARAMETER"]
+}
+
 resource "aws_iam_policy" "sender" {
   name        = "${local.fleet}-sender-${local.region}"
   description = "Lets callers send updates of services in one cluster to the queue and read their results"
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "SendMessages"
         Effect   = "Allow"
@@ -27,20 +31,31 @@ resource "aws_iam_policy" "sender" {
           Null = { "dynamodb:LeadingKeys" = "false" }
         }
       },
-      # Reads the results by request and by service, also of a cluster that does not exist.
+      # Reads the results by request and by service, also of a cluster that does not exist. Targets are other accounts and regions.
       {
         Sid      = "WatchUpdates"
         Effect   = "Allow"
         Action   = "dynamodb:BatchGetItem"
         Resource = local.arn_of_the_table
         Condition = {
-          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["REQUEST#*", "${local.arn_of_ecs}:service/*"] }
-          Null                      = { "dynamodb:LeadingKeys" = "false" }
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = concat(
+            ["REQUEST#*", "${local.arn_of_ecs}:service/*"],
+            local.targets_parameter == "" ? [] : ["arn:${local.partition}:ecs:*:*:service/*"],
+          ) }
+          Null = { "dynamodb:LeadingKeys" = "false" }
         }
       },
       { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
       # For dry runs. The action has no resource type.
       { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
-    ]
+      # For entries with a target.
+      ], local.targets_parameter == "" ? [] : [
+      {
+        Sid      = "ReadTargets"
+        Effect   = "Allow"
+        Action   = "ssm:GetParameter"
+        Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.targets_parameter}"
+      },
+    ])
   })
 }

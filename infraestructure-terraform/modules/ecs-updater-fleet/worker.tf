@@ -37,7 +37,6 @@ resource "aws_lambda_function" "this" {
       DEAD_LETTER_QUEUE_URL   = "${local.address_of_queues}/${aws_sqs_queue.dead_letters.name}"
       MAX_RECEIVES            = tostring(local.max_receives)
       ECS_RATES               = join(",", var.ecs_rates)
-      ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
       POWERTOOLS_SERVICE_NAME = local.fleet
     })
   }

@@ -31,6 +31,8 @@ locals {
       VERIFY_IMAGE           = var.verify_image
       PIN_DIGEST             = var.pin_digest
       PRIVATE_REGISTRIES     = join(",", var.private_registries)
+      ECS_ARN_PREFIX         = "${local.arn_of_ecs}:"
+      TARGETS_PARAMETER      = var.targets_parameter_name
       LEDGER_TABLE           = var.ledger_table_name
       LEDGER_RETENTION_DAYS  = tostring(var.ledger_retention_days)
       POWERTOOLS_LOG_LEVEL   = var.log_level
@@ -220,6 +222,17 @@ resource "aws_iam_role_policy" "this" {
         },
         # A pull-through cache fetches an image at the first pull. The action has no resource type.
         { Sid = "ReadCacheRules", Effect = "Allow", Action = ["ecr:DescribePullThroughCacheRules"], Resource = "*" },
+      ],
+      var.targets_parameter_name == "" ? [] : [
+        {
+          Sid      = "ReadTargets"
+          Effect   = "Allow"
+          Action   = "ssm:GetParameter"
+          Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.targets_parameter_name}"
+        },
+      ],
+      length(var.target_role_arns) == 0 ? [] : [
+        { Sid = "AssumeTargetRoles", Effect = "Allow", Action = "sts:AssumeRole", Resource = var.target_role_arns },
       ],
       var.ledger_table_name == "" ? [] : [
         {

@@ -200,6 +200,30 @@ variable "read_scalable_targets" {
   }
 }
 
+variable "targets_parameter_name" {
+  description = "Optional name of the SSM parameter with the targets: other accounts and regions, such as /ecs-updater/targets. Without it there are none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^((/[a-zA-Z0-9_.-]+)+)?$", var.targets_parameter_name))
+    error_message = "targets_parameter_name must be empty or a name that begins with /."
+  }
+}
+
+variable "target_role_arns" {
+  description = "Optional ARNs or patterns of the targets' update roles."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.target_role_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:role/[\\w+=,.@/*-]+$", arn))])
+    error_message = "target_role_arns must be ARNs of roles."
+  }
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string

@@ -105,6 +105,8 @@ resource "aws_lambda_function" "completer" {
         LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
         TASK_FAILURES           = tostring(var.task_failures)
         OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
+        ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
+        TARGETS_PARAMETER       = var.targets_parameter_name
         POWERTOOLS_SERVICE_NAME = local.completer
         POWERTOOLS_LOG_LEVEL    = var.log_level
       },
@@ -230,6 +232,15 @@ resource "aws_iam_role_policy" "completer" {
         Action   = "logs:GetLogEvents"
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${var.task_log_group_name}:log-stream:*"
       },
+      ], var.targets_parameter_name == "" ? [] : [
+      {
+        Sid      = "ReadTargets"
+        Effect   = "Allow"
+        Action   = "ssm:GetParameter"
+        Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.targets_parameter_name}"
+      },
+      ], length(var.target_role_arns) == 0 ? [] : [
+      { Sid = "AssumeTargetRoles", Effect = "Allow", Action = "sts:AssumeRole", Resource = var.target_role_arns },
       ], length(var.passable_role_arns) == 0 ? [] : [
       {
         Sid       = "PassTaskRoles"

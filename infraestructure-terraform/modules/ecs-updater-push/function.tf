@@ -40,6 +40,7 @@ resource "aws_lambda_function" "this" {
         ALLOWED_IMAGES          = var.updater.environment["ALLOWED_IMAGES"]
         ALLOWED_SERVICES        = var.updater.environment["ALLOWED_SERVICES"]
         CLUSTER_PATTERN         = var.updater.cluster_name
+        ECS_ARN_PREFIX          = var.updater.environment["ECS_ARN_PREFIX"]
         LEDGER_TABLE            = var.updater.ledger_table_name
         POWERTOOLS_SERVICE_NAME = local.push
         POWERTOOLS_LOG_LEVEL    = var.updater.log_level

@@ -23,6 +23,8 @@ module "ledger" {
   passable_role_arns     = var.passable_role_arns
   run_tasks              = local.run_tasks
   task_log_group_name    = var.task_log_group_name
+  targets_parameter_name = var.targets_parameter_name
+  target_role_arns       = var.target_role_arns
   permissions_boundary   = var.permissions_boundary
 
   deletion_protection   = var.deletion_protection
@@ -56,6 +58,8 @@ module "lambda" {
   allowed_secrets        = var.allowed_secrets
   run_tasks              = local.run_tasks
   task_log_group_name    = var.task_log_group_name
+  targets_parameter_name = var.targets_parameter_name
+  target_role_arns       = var.target_role_arns
   read_scalable_targets  = local.read_scalable_targets
   permissions_boundary   = var.permissions_boundary
 
@@ -101,6 +105,8 @@ module "api" {
   environment        = var.api.environment
   tag_filters        = var.api.tag_filters
   account_log_role   = var.api.account_log_role
+
+  target_read_role_arns = var.target_read_role_arns
 }
 
 module "fleet" {

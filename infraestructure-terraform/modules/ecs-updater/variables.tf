@@ -47,6 +47,24 @@ variable "task_log_group_name" {
   default     = null
 }
 
+variable "targets_parameter_name" {
+  description = "Name of the SSM parameter with the targets: other accounts and regions, such as /ecs-updater/targets. Without it there are none."
+  type        = string
+  default     = null
+}
+
+variable "target_role_arns" {
+  description = "ARNs or patterns of the targets' update roles: outputs of the module ecs-updater-target."
+  type        = list(string)
+  default     = null
+}
+
+variable "target_read_role_arns" {
+  description = "ARNs or patterns of the targets' read roles, for the list of the API."
+  type        = list(string)
+  default     = null
+}
+
 variable "api" {
   description = "Settings of the HTTP API, {} for the defaults: the inputs of the module ecs-updater-api. Without it there is no API."
   type = object({
