@@ -33,15 +33,27 @@ ALLOWED_SECRETS      :=
 TASK_LOG_GROUP       :=
 # Your services: ARNs or patterns of their task and execution roles, separated by commas. Empty: the role of the demo's cluster
 PASSABLE_ROLE_ARNS   :=
+# Other accounts and regions: name of the SSM parameter with the targets, and ARNs or patterns of their roles, separated by commas
+TARGETS_PARAMETER    :=
+TARGET_ROLE_ARNS     :=
+TARGET_READ_ROLE_ARNS :=
 # Deletion protection of the ledger's table: off for pipelines, which remove it, and on the emulator
 DELETION_PROTECTION   = $(if $(filter all-%,$(MAKECMDGOALS))$(filter local,$(TARGET)),false,true)
 # Reserved concurrency of the function. -1 reserves none, for accounts with a low limit
 RESERVED_CONCURRENCY := 1
 
+# For deploy-target-aws, in the account and region of a target: account and region of the function, the external id that it sends, and
+# further users and roles of its account that may assume the roles, as ARNs or patterns separated by commas
+HOME_ACCOUNT         :=
+HOME_REGION           = $(AWS_DEFAULT_REGION)
+EXTERNAL_ID          :=
+UPDATE_PRINCIPAL_ARNS :=
+READ_PRINCIPAL_ARNS  :=
+
 # Authentication of the API: key (API key) or iam (API key and IAM signature)
 API_AUTH             := key
 
-# Stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api, -fleet, -push and -codepipeline, and the tags of their resources
+# Stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api, -fleet, -push, -codepipeline and -target, and the tags of their resources
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -100,6 +112,8 @@ MAKEFLAGS += --no-print-directory
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
 export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP PASSABLE_ROLE_ARNS DELETION_PROTECTION
+export TARGETS_PARAMETER TARGET_ROLE_ARNS TARGET_READ_ROLE_ARNS HOME_ACCOUNT HOME_REGION EXTERNAL_ID
+export UPDATE_PRINCIPAL_ARNS READ_PRINCIPAL_ARNS
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
 export TARGET YES VERBOSE ACCOUNT SAM_MODE EMULATOR_AUTH EMULATOR_HOST EMULATOR_PORT RECONCILE_SECONDS LAMBDA_ENDPOINT_URL
 export PYTHON BUILD_DIR TOOLS_DIR AWS_CLI EVENT FILE SERVICES IMAGE_NAME BASE_IMAGE
@@ -159,13 +173,13 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, instances, direct or fields prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, instances, direct or fields prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
-.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf
+.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-target-aws deploy-target-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip
 	@scripts/build-lambda-package
 
@@ -216,6 +230,12 @@ deploy-codepipeline-aws: ## Deploy the function for actions of AWS CodePipeline 
 
 deploy-codepipeline-aws-tf: ## Deploy the function for actions of AWS CodePipeline (Terraform)
 	@scripts/deploy-tf codepipeline
+
+deploy-target-aws: ## Deploy the roles of a target, in another account or region than the function's (CloudFormation)
+	@scripts/deploy-target-aws
+
+deploy-target-aws-tf: ## Deploy the roles of a target, in another account or region than the function's (Terraform)
+	@scripts/deploy-tf target
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
 .PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test run-fleet-test deploy-fleet api-key api-url

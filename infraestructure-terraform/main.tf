@@ -46,6 +46,9 @@ module "ecs_updater" {
   allowed_fields         = var.allowed_fields
   allowed_secrets        = var.allowed_secrets
   task_log_group_name    = var.task_log_group_name
+  targets_parameter_name = var.targets_parameter_name
+  target_role_arns       = var.target_role_arns
+  target_read_role_arns  = var.target_read_role_arns
   permissions_boundary   = var.permissions_boundary
   deletion_protection    = var.deletion_protection
 
@@ -56,6 +59,34 @@ module "ecs_updater" {
   codepipeline = var.codepipeline
 
   endpoint_url = var.endpoint_url
+}
+
+# The roles of a target, another account or region whose services the function updates. They are applied there, without the rest:
+# terraform apply -target=module.target
+locals {
+  # The permissions that the allowed fields need.
+  run_tasks             = length(setintersection(coalesce(var.allowed_fields, []), ["run_before", "*"])) > 0
+  read_scalable_targets = length(setintersection(coalesce(var.allowed_fields, []), ["ecs_desired_count", "*"])) > 0
+}
+
+module "target" {
+  source = "./modules/ecs-updater-target"
+  count  = var.target == null ? 0 : 1
+
+  home_account          = var.target.home_account
+  home_region           = var.target.home_region
+  function_name         = var.function_name
+  external_id           = var.target.external_id
+  update_principal_arns = var.target.update_principal_arns
+  read_principal_arns   = var.target.read_principal_arns
+
+  cluster_name           = var.cluster_name
+  task_definition_family = var.task_definition_family
+  passable_role_arns     = var.target.passable_role_arns
+  run_tasks              = local.run_tasks
+  task_log_group_name    = var.task_log_group_name
+  read_scalable_targets  = local.read_scalable_targets
+  permissions_boundary   = var.permissions_boundary
 }
 
 # The addresses before the module ecs-updater. scripts/terraform.sh moves them itself, because -target refuses pending moves.

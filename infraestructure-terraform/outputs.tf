@@ -45,3 +45,6 @@ output "push_queue_url" { value = one(module.ecs_updater.push[*].push_queue_url)
 output "push_dead_letter_queue_url" { value = one(module.ecs_updater.push[*].push_dead_letter_queue_url) }
 
 output "codepipeline_function_name" { value = one(module.ecs_updater.codepipeline[*].codepipeline_function_name) }
+
+output "target_update_role_arn" { value = one(module.target[*].target_update_role_arn) }
+output "target_read_role_arn" { value = one(module.target[*].target_read_role_arn) }

@@ -129,6 +129,24 @@ variable "task_log_group_name" {
   default     = null
 }
 
+variable "targets_parameter_name" {
+  description = "Name of the SSM parameter with the targets: other accounts and regions. Without it there are none."
+  type        = string
+  default     = null
+}
+
+variable "target_role_arns" {
+  description = "ARNs or patterns of the targets' update roles."
+  type        = list(string)
+  default     = null
+}
+
+variable "target_read_role_arns" {
+  description = "ARNs or patterns of the targets' read roles."
+  type        = list(string)
+  default     = null
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of the permissions boundary for every role."
   type        = string
@@ -171,4 +189,17 @@ variable "codepipeline" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "target" {
+  description = "Create only the roles of a target: inputs of the module ecs-updater-target. Apply it with -target=module.target in the target's account and region."
+  type = object({
+    home_account          = string
+    home_region           = string
+    external_id           = string
+    update_principal_arns = optional(list(string))
+    read_principal_arns   = optional(list(string))
+    passable_role_arns    = optional(list(string))
+  })
+  default = null
 }

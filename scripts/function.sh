@@ -14,6 +14,9 @@ allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES
 allows() { case ",${ALLOWED_FIELDS:-}," in *",$1,"* | *',*,'*) echo true ;; *) echo false ;; esac; }
 tasks=("RunTasks=$(allows run_before)" "TaskLogGroupName=${TASK_LOG_GROUP:-}")
 
+# The targets of ledger and function.
+targets=("TargetsParameterName=${TARGETS_PARAMETER:-}" "TargetRoleArns=${TARGET_ROLE_ARNS:-}")
+
 # need_passable_roles: sets `passable_roles`: PASSABLE_ROLE_ARNS, or the execution role of the demo's cluster.
 need_passable_roles() {
   passable_roles=${PASSABLE_ROLE_ARNS:-}
@@ -36,7 +39,7 @@ need_function_outputs() {
   done
   updater=("UpdaterRoleArn=${output[FunctionRoleArn]}" "UpdaterLogGroupName=${output[FunctionLogGroupName]}"
     "UpdaterClusterName=${output[FunctionClusterName]}" "LedgerClusterName=${output[LedgerClusterName]}"
-    "LedgerTableName=${output[LedgerTableName]}")
+    "LedgerTableName=${output[LedgerTableName]}" "TargetsParameterName=${TARGETS_PARAMETER:-}")
 }
 
 # make_bucket: creates the bucket for bundles if it does not exist, and sets `bucket`. A bucket without tags and objects is from a run
@@ -99,7 +102,7 @@ package_template() {
 # deploy_ledger: deploys the ledger's stack from the same bundle, and adds its outputs to `output`.
 deploy_ledger() {
   local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
-    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles" "${tasks[@]}"
+    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles" "${tasks[@]}" "${targets[@]}"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
   say "uploading the bundle"
   package_template 02-ledger
@@ -136,7 +139,7 @@ function_parameters() {
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
     "LedgerClusterName=${output[LedgerClusterName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}"
-    "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)")
+    "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)" "${targets[@]}")
 }
 
 # set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.

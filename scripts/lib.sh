@@ -74,6 +74,12 @@ case ${0##*/} in
     region=${AWS_DEFAULT_REGION:-}
     check_length STACK_NAME '[a-zA-Z][a-zA-Z0-9-]*' 25 $((63 - 24 - ${#region})) \
       "letters, digits and hyphens, a letter first, to fit into the bucket's name STACK_NAME-artifacts-ACCOUNT-REGION"
+    case "${0##*/} ${1:-}" in
+      deploy-target-aws* | 'deploy-tf target')
+        check_length LAMBDA_FUNCTION_NAME '[a-zA-Z0-9_-]+' 35 $((64 - 15 - ${#region})) \
+          "letters, digits, hyphens and underscores, to fit into the role's name LAMBDA_FUNCTION_NAME-target-update-REGION"
+        ;;
+    esac
     check_length LAMBDA_FUNCTION_NAME '[a-zA-Z0-9_-]+' 38 $((64 - 12 - ${#region})) \
       "letters, digits, hyphens and underscores, to fit into the role's name LAMBDA_FUNCTION_NAME-api-status-REGION"
     unset region

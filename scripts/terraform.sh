@@ -21,7 +21,7 @@ terraform_settings() {
     [function_name]=$LAMBDA_FUNCTION_NAME [lambda_package]=${package:-} [runtime]=$LAMBDA_RUNTIME [architecture]=$LAMBDA_ARCH
     [permissions_boundary]=${PERMISSIONS_BOUNDARY:-} [endpoint_url]=${AWS_ENDPOINT_URL:-}
     [schemas_directory]=$PROJECT_DIR/lambda_code/ecs_updater/schemas [api_auth]=$API_AUTH [account_log_role]=${log_role:-}
-    [task_log_group_name]=${TASK_LOG_GROUP:-}
+    [task_log_group_name]=${TASK_LOG_GROUP:-} [targets_parameter_name]=${TARGETS_PARAMETER:-}
   )
   for name in "${!variable[@]}"; do
     [ -n "${variable[$name]}" ] || continue # The variable's default.
@@ -30,7 +30,11 @@ terraform_settings() {
   done
   printf ', "allowed_images": %s, "allowed_services": %s' "$(json_list "${ALLOWED_IMAGES:-}")" "$(json_list "${ALLOWED_SERVICES:-}")"
   printf ', "allowed_fields": %s, "allowed_secrets": %s' "$(json_list "${ALLOWED_FIELDS:-}")" "$(json_list "${ALLOWED_SECRETS:-}")"
+  printf ', "target_role_arns": %s, "target_read_role_arns": %s' "$(json_list "${TARGET_ROLE_ARNS:-}")" "$(json_list "${TARGET_READ_ROLE_ARNS:-}")"
   printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
+  [ "$(has_part target)" = false ] || printf ', "target": {"home_account": %s, "home_region": %s, "external_id": %s, "update_principal_arns": %s,
+    "read_principal_arns": %s, "passable_role_arns": %s}' "$(json "${HOME_ACCOUNT:-}")" "$(json "${HOME_REGION:-}")" "$(json "${EXTERNAL_ID:-}")" \
+    "$(json_list "${UPDATE_PRINCIPAL_ARNS:-}")" "$(json_list "${READ_PRINCIPAL_ARNS:-}")" "$(json_list "${PASSABLE_ROLE_ARNS:-}")"
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
 }
 
@@ -38,7 +42,7 @@ terraform_settings() {
 has_part() {
   local state
   if [ "${part:-}" = "$1" ] || { state=$(terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null) &&
-    [[ $state = *"module.ecs_updater.module.$1[0]."* ]]; }; then echo true; else echo false; fi
+    [[ $state = *"module.$1[0]."* ]]; }; then echo true; else echo false; fi
 }
 
 # prepare_terraform: copies the configuration and initialises the copy. Fails if Terraform is not installed.
@@ -59,7 +63,7 @@ prepare_terraform() {
   run_terraform init -reconfigure "${own_backend[@]}"
   touch "$TERRAFORM_BEGUN"
   move_old_addresses
-  account_log_role
+  [ "${part:-}" = target ] || account_log_role
   terraform_settings >"$TERRAFORM_TREE/settings.auto.tfvars.json"
 }
 

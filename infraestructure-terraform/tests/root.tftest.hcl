@@ -49,6 +49,24 @@ run "the_longest_name_is_accepted_by_every_module" {
   }
 }
 
+run "a_target_needs_no_bundle_and_has_the_permissions_of_the_allowed_fields" {
+  command = plan
+  plan_options {
+    target = [module.target]
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+    cluster_name   = "shop"
+    allowed_fields = ["run_before"]
+    target         = { home_account = "444455556666", home_region = "us-isob-east-1", external_id = "an-id" }
+  }
+
+  assert {
+    condition     = [local.run_tasks, local.read_scalable_targets] == [true, false]
+    error_message = "A permission is missing, or no allowed field needs it."
+  }
+}
+
 # The modules validate the other values.
 run "the_root_validates_variables_of_no_module" {
   command = plan

@@ -18,7 +18,7 @@ members  lists, by the name, the ids of resources that stay while this one stays
 from collections import defaultdict
 
 _TABLE = """
-stack: {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api {stack}-lambda {stack}-ledger
+stack: {stack}-target {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api {stack}-lambda {stack}-ledger
            {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
@@ -91,6 +91,7 @@ cluster: {cluster}
   delete   special.delete_cluster
 role: {function}-push-{region} {function}-api-status-{region} {function}-completer-{region}
            {function}-{region} {stack}-ecs-{region}-instance {stack}-ecs-{region}-execution
+           {function}-target-update-{region} {function}-target-read-{region}
            {function}-api-logs-{region}
   find     iam get_role RoleName -> [Role]
   stays    special.writes_logs_of_others

@@ -3,6 +3,7 @@ is made.
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -15,6 +16,8 @@ from support.parity_declarations import MODULES
 
 ACCOUNT = "000000000000"
 LONGEST = {"STACK_NAME": 25, "LAMBDA_FUNCTION_NAME": 38}
+LESS_FOR_A_TARGET = 3
+"""Characters of the function's name: the role of a target has a longer name."""
 # What AWS takes at most, by the property that has the name.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html and the API reference
 # of each service.
@@ -50,8 +53,9 @@ def too_long(stack_name: str, function: str, region: str) -> Iterator[str]:
     that the scripts make.
     """
     for file, (_, suffix) in MODULES.items():
+        less = LESS_FOR_A_TARGET * (file == "09-target.yml")
         names = {
-            "FunctionName": function,
+            "FunctionName": function[less:],
             "AWS::StackName": f"{stack_name}{suffix}",
             "AWS::Region": region,
         }
@@ -131,6 +135,13 @@ def test_a_setting_that_is_too_long_is_refused_before_anything_is_made(goal, nam
     )
 
 
+@pytest.mark.parametrize("goal", ["deploy-target-aws", "deploy-target-aws-tf"])
+def test_the_roles_of_a_target_take_a_shorter_name_of_the_function(goal):
+    most = LONGEST["LAMBDA_FUNCTION_NAME"] - LESS_FOR_A_TARGET
+    assert not refusal(goal, LAMBDA_FUNCTION_NAME="f" * most)
+    assert f"use 1 to {most} letters" in refusal(goal, LAMBDA_FUNCTION_NAME="f" * (most + 1))
+
+
 @pytest.mark.parametrize("region", [region for region in regions() if len(region) > 14])
 def test_in_a_region_with_a_longer_name_less_is_taken(region):
     assert "use 1 to 24 letters" in refusal(
@@ -157,12 +168,14 @@ def test_terraform_takes_what_the_scripts_take():
     assert f'{{0,{LONGEST["STACK_NAME"] - 1}}}$", var.stack_name' in (
         tree / "variables.tf"
     ).read_text("utf-8")
-    named = [
-        text
-        for text in (path.read_text("utf-8") for path in tree.glob("modules/*/variables.tf"))
-        if "var.function_name" in text
-    ]
-    assert len(named) == 2  # The other modules get it from the function's.
-    assert all(
-        f'{{1,{LONGEST["LAMBDA_FUNCTION_NAME"]}}}$", var.function_name' in text for text in named
-    )
+    most = {
+        path.parent.name: int(found[1])
+        for path in tree.glob("modules/*/variables.tf")
+        if (found := re.search(r"\{1,(\d+)\}\$\", var\.function_name", path.read_text("utf-8")))
+    }
+    longest = LONGEST["LAMBDA_FUNCTION_NAME"]
+    assert most == {  # The other modules get it from the function's.
+        "ecs-updater-lambda": longest,
+        "ecs-updater-ledger": longest,
+        "ecs-updater-target": longest - LESS_FOR_A_TARGET,
+    }

@@ -33,7 +33,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 ACCOUNT = "000000000000"
 SCHEMAS = "lambda_code/ecs_updater/schemas"
-AFTER_THE_CLUSTER = ("lambda-aws", "api-aws", "fleet-aws", "push-aws", "codepipeline-aws")
+OPTIONAL = ("push-aws", "target-aws", "codepipeline-aws")
+AFTER_THE_CLUSTER = ("lambda-aws", "api-aws", "fleet-aws", *OPTIONAL)
 SOURCES = {
     template: "".join(
         path.read_text("utf-8") for path in sorted((TREE / "modules" / module).glob("*.tf"))
@@ -51,6 +52,14 @@ SETTINGS = {
     "ALLOWED_FIELDS": "ecs_desired_count,run_before",
     "ALLOWED_SECRETS": "arn:*:parameter/shop/*,*:secret:web-??????",
     "TASK_LOG_GROUP": "/ecs/web-*",
+    "TARGETS_PARAMETER": "/another/targets",
+    "TARGET_ROLE_ARNS": f"arn:aws:iam::{ACCOUNT}:role/one,arn:aws:iam::{ACCOUNT}:role/two-*",
+    "TARGET_READ_ROLE_ARNS": f"arn:aws:iam::{ACCOUNT}:role/three",
+    "HOME_ACCOUNT": "111111111111",
+    "HOME_REGION": "us-east-1",
+    "EXTERNAL_ID": "an-external=id",
+    "UPDATE_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/a,arn:aws:iam::111111111111:user/b/*",
+    "READ_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/c",
     "LAUNCH_TYPE": "EC2",
     "RESERVED_CONCURRENCY": "2",
     "API_AUTH": "iam",
@@ -62,7 +71,10 @@ SETTINGS = {
 
 SCRIPTS = [
     (PROJECT / "scripts" / name).read_text("utf-8")
-    for name in ("function.sh", "deploy-ecs-cluster", "deploy-api-aws", "deploy-push-aws")
+    for name in (
+        "function.sh",
+        *(f"deploy-{part}" for part in ("ecs-cluster", "api-aws", *OPTIONAL)),
+    )
 ]
 GIVEN = {name for script in SCRIPTS for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', script)}
 """The parameters that the scripts give."""
@@ -99,7 +111,15 @@ TAGS = ("contact", "ecs-updater", "environment", "owner")
 QUEUES = "mappings.arn:aws:sqs:eu-west-1:000000000000:another-function-"
 MAPPINGS = (f"{QUEUES}fleet.fifo", f"{QUEUES}push")
 RULES = ("completer-deployments", "completer-poll", "push")
-ROLES = ("-", "-completer-", "-push-", "-api-logs-", "-api-status-")
+ROLES = (
+    "-",
+    "-completer-",
+    "-push-",
+    "-api-logs-",
+    "-api-status-",
+    "-target-update-",
+    "-target-read-",
+)
 API = "APIs.another-function-api"
 EXPLAINED = {
     **dict.fromkeys(
@@ -212,7 +232,7 @@ def _deployments(terraform, workspace, project, package) -> Iterator[dict[str, F
     targets = {
         "CloudFormation": [f"deploy-{part}" for part in ("ecs-cluster", *AFTER_THE_CLUSTER)],
         # The first deploys all the parts but those that are off by default.
-        "Terraform": ["deploy-fleet-aws-tf", "deploy-push-aws-tf", "deploy-codepipeline-aws-tf"],
+        "Terraform": [f"deploy-{part}-tf" for part in ("fleet-aws", *OPTIONAL)],
     }
     spaces = {
         tool: workspace(tool, project, EMULATOR_HOST="127.0.0.1", **SETTINGS) for tool in targets
@@ -304,7 +324,8 @@ def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str,
     emulator = workspace("plans")
     emulator.make("emulator-up").succeeded()
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
-    optional = {"push": True, "codepipeline": True}
+    target = {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "an-id"}
+    optional = {"push": True, "codepipeline": True, "target": target, "cluster_name": "ECSCluster"}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
     return stacks(TEMPLATES), terraform.plan(files | optional | EVERYTHING, **place)
 

@@ -33,6 +33,9 @@ USUAL = {
     "UpdaterClusterName": "ECSCluster",
     "UpdaterLogGroupName": "/aws/lambda/ecs-updater",
     "LedgerTableName": "ecs-updater-ledger",
+    "HomeAccount": "111111111111",
+    "HomeRegion": "eu-west-1",
+    "ExternalId": "an-external-id",
     "FleetQueueUrl": "https://sqs.eu-west-1.amazonaws.com/000000000000/ecs-updater-fleet.fifo",
 }
 """The parameters without a default."""

@@ -99,7 +99,7 @@ def policy(part: str = "", **settings: str) -> tuple[Statement, ...]:
     return tuple(json.loads(printed(part, **settings).stdout)["Statement"])
 
 
-OPTIONAL = ("push", "codepipeline")
+OPTIONAL = ("push", "codepipeline", "target")
 """The parts that no pipeline deploys."""
 
 

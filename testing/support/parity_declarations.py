@@ -18,6 +18,7 @@ MODULES = {
     "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
     "07-push.yml": ("ecs-updater-push", "-push"),
     "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
+    "09-target.yml": ("ecs-updater-target", "-target"),
 }
 """Each template's module, and the end of its stack's name."""
 
@@ -75,9 +76,9 @@ DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
     ),
     # Terraform's patterns have no negative lookahead.
     ("04-api.yml", "tag_filters", "allows"): (
-        r"^(?!(launch_type|limit|next|images)$)[\w .:/=+@-]{1,128}$",
+        r"^(?!(launch_type|target|limit|next|images)$)[\w .:/=+@-]{1,128}$",
         r'alltrue([for key in var.tag_filters : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && '
-        '!contains(["launch_type", "limit", "next", "images"], key)])',
+        '!contains(["launch_type", "target", "limit", "next", "images"], key)])',
     ),
     # A limit of the provider.
     **{

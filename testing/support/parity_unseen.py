@@ -57,6 +57,8 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
     "FunctionRole": ("lambda.aws_iam_role.this", _BOUNDARY),
     "PushRole": ("push.aws_iam_role.this", _BOUNDARY),
     "StatusRole": ("api.aws_iam_role.status", _BOUNDARY),
+    "UpdateRole": ("target.aws_iam_role.update", _BOUNDARY),
+    "ReadRole": ("target.aws_iam_role.read", _BOUNDARY),
     "LogsRole": ("api.aws_iam_role.logs[0]", _BOUNDARY),
     "DeadLetterQueuePolicy": ("lambda.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
     "FleetQueuePolicy": ("fleet.aws_sqs_queue_policy.this[0]", _POLICY),
@@ -95,7 +97,7 @@ def planned(plan: Mapping[str, Any], address: str, attribute: str) -> tuple[Any,
     parts = plan["planned_values"]["root_module"]["child_modules"]
     parts = [*parts, *(inner for part in parts for inner in part.get("child_modules", []))]
     resources = {
-        re.sub(r"module\.ecs_updater\.(module\.\w+)(\[0])?", r"\1", found["address"]): found[
+        re.sub(r"(?:module\.ecs_updater\.)?(module\.\w+)(\[0])?", r"\1", found["address"]): found[
             "values"
         ]
         for part in parts
