@@ -8,16 +8,16 @@ from ecs_updater.aws.ecs import Ecs
 
 from .simulated_ecs import Clock, Image, SimulatedEcs
 from .simulated_ecs.simulation import CLUSTER
-from .wire import ACCOUNT, REGION, Json
-
-PREFIX = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
+from .wire import PREFIX, Json
 
 
 class Fleet(SimulatedEcs):
     """``size`` services, ``web-001`` and so on, in the cluster ECSCluster."""
 
-    def __init__(self, size: int, now: Callable[[], float], **options: Any):
-        """``options``: those of ``SimulatedEcs.add_service``, for all services."""
+    def __init__(self, size: int, now: Callable[[], float], prefix: str = PREFIX, **options: Any):
+        """``prefix``: the beginning of its ARNs. ``options``: those of
+        ``SimulatedEcs.add_service``, for all services.
+        """
         self.names = [f"web-{number:03d}" for number in range(1, size + 1)]
         options = {"image": "registry/app:1", "tags": {"team": "a"}, **options}
         super().__init__(
@@ -26,6 +26,7 @@ class Fleet(SimulatedEcs):
             service_deployments=False,
             has_limits=True,
             latency=0,
+            prefix=prefix,
         )
         self.updates: list[tuple[str, str]] = []
         """Each UpdateService: service and revision."""

@@ -142,7 +142,6 @@ def message_of(
 ) -> Outgoing:
     """A message as the command line sends it."""
     body = event if isinstance(event, str) else json.dumps(event)
-    name = event.get("ecs_service_name", "") if isinstance(event, dict) else ""
-    return Outgoing(
-        body, group or str(name), deduplication or body, {"batch": batch} if batch else {}
-    )
+    fields = event if isinstance(event, dict) else {}
+    name = f"{fields.get('target', '')}{fields.get('ecs_service_name', '')}"
+    return Outgoing(body, group or name, deduplication or body, {"batch": batch} if batch else {})

@@ -17,9 +17,10 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
-CLUSTER_ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/ECSCluster"
-SERVICE_ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/ECSCluster/ecs-dummy-service"
-FAMILY_ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/ecs-dummy-task"
+PREFIX = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
+CLUSTER_ARN = f"{PREFIX}cluster/ECSCluster"
+SERVICE_ARN = f"{PREFIX}service/ECSCluster/ecs-dummy-service"
+FAMILY_ARN = f"{PREFIX}task-definition/ecs-dummy-task"
 
 THROTTLED = (400, "ThrottlingException", "Rate exceeded")
 SERVER_ERROR = (500, "ServerException", "Service Unavailable. Please try again later.")
@@ -181,7 +182,7 @@ class Wire:
         """Lets the time pass that a request takes."""
 
 
-class _Raw:
+class Raw:
     """As much of urllib3's response as botocore reads."""
 
     def __init__(self, content: bytes):
@@ -204,4 +205,4 @@ def answer_of(url: str, status: int, body: Json, now: float | None = None) -> AW
     }
     if now is not None:
         headers["Date"] = formatdate(now, usegmt=True)
-    return AWSResponse(url, status, headers, _Raw(content))
+    return AWSResponse(url, status, headers, Raw(content))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from ecs_updater.aws import dynamodb
@@ -17,10 +17,11 @@ from ecs_updater_cli.backends.account import Ledger
 from ecs_updater_cli.backends.sqs import LedgerBackend
 from ecs_updater_cli.batch.state import Status
 from ecs_updater_cli.batch.tracker import Row
-from fakes.fleet import PREFIX, Fleet
+from fakes.accounts import Accounts, prefix_of
+from fakes.fleet import Fleet
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
 from fakes.queue import FifoQueue, message_of
-from fakes.wire import Request
+from fakes.wire import PREFIX, Request
 
 from .interleaving import Interleaving
 
@@ -57,12 +58,20 @@ class SharedTime:
 class FleetRun:
     """Many services with queue and ledger. Only the test calls worker and reconciler."""
 
-    def __init__(self, size: int, **options: Any):
-        """``options``: see ``fakes.fleet.Fleet``."""
+    def __init__(
+        self, size: int, targets: Mapping[str, int] = MappingProxyType({}), **options: Any
+    ):
+        """``targets``: the number of services by target. ``options``: see ``fakes.fleet.Fleet``."""
         self.time = SharedTime()
         self.clock = Clock(self.time, self.time.sleep, lambda: 0.5, self.time)
         self.ecs = Fleet(size, self.time, **options)
-        self.boundary = self.ecs.boundary()
+        self.fleets = {
+            name: Fleet(number, self.time, prefix_of(index), **options)
+            for index, (name, number) in enumerate(targets.items())
+        }
+        """The services in targets."""
+        self.accounts = Accounts(self.clock, self.ecs, self.fleets)
+        self.boundary = self.accounts.boundary() if targets else self.ecs.boundary()
         self.dynamodb = MemoryDynamodb()
         self.table = Table(TABLE, self.dynamodb.client(dynamodb._CONFIG))  # pylint: disable=protected-access
         self.queue, self.dead_letter_queue = FifoQueue(self.time), FifoQueue(self.time)
@@ -92,20 +101,21 @@ class FleetRun:
         self.queue.done(records, failed)
         return failed
 
-    def kill_at(self, operation: str) -> None:
-        """Invokes the worker once, and kills it when it calls `operation`."""
+    def kill_at(self, operation: str, fleet: Fleet | None = None) -> None:
+        """Invokes the worker once, and kills it when it calls `operation`, by default at home."""
+        ecs = fleet or self.ecs
 
         def kill(request: Request) -> None:
             if request.operation == operation:
                 raise KeyboardInterrupt  # Nothing catches it.
 
-        self.ecs.before = kill
+        ecs.before = kill
         try:
             self.work()
         except KeyboardInterrupt:
             return
         finally:
-            self.ecs.before = None
+            ecs.before = None
         raise AssertionError(f"the worker did not call {operation}")
 
     def worker(self, seconds: float = TIMEOUT, **options: Any) -> Worker:

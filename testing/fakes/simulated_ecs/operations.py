@@ -14,7 +14,7 @@ from .history import ServiceDeployment
 from .scheduler import Scheduler
 from .service import Service
 from .tasks import Task
-from .world import World, arn_of
+from .world import World
 
 Body = dict[str, Any]
 _NAME = re.compile(r"(arn:[\w-]+:ecs:[\w-]*:\d*:(cluster|service)/)?[\w/-]{1,255}", re.ASCII)
@@ -103,7 +103,9 @@ class Operations:
             if scheduler := self._world.find(name, cluster):
                 found.append(self._read(scheduler.service, "TAGS" in body.get("include", [])))
             else:
-                failures.append({"arn": arn_of("service", name, cluster), "reason": "MISSING"})
+                failures.append(
+                    {"arn": self._world.arn_of("service", name, cluster), "reason": "MISSING"}
+                )
         return {"services": found, "failures": failures}
 
     def _update_service(self, body: Body) -> Body:
@@ -200,7 +202,7 @@ class Operations:
             "tasks": [known[name].to_wire() for name in body["tasks"] if name in known],
             "failures": [
                 {
-                    "arn": arn_of("task", name, cluster),
+                    "arn": self._world.arn_of("task", name, cluster),
                     "reason": "MISSING",
                 }
                 for name in missing
@@ -274,7 +276,7 @@ class Operations:
 
     def _cluster(self, body: Body) -> str:
         """The ARN of the cluster that a request names."""
-        arn = arn_of("cluster", body.get("cluster", "default"))
+        arn = self._world.arn_of("cluster", body.get("cluster", "default"))
         if arn not in self._world.clusters:
             raise Refusal("ClusterNotFoundException", "Cluster not found.")
         return arn

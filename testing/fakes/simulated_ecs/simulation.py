@@ -11,7 +11,7 @@ from ecs_updater.aws import ecs_reader
 from ecs_updater.aws.ecs_reader import EcsReader
 from ecs_updater.context import Clock as FunctionClock
 from fakes.ecs_buckets import Buckets
-from fakes.wire import THROTTLED, Fault, Json, Request
+from fakes.wire import PREFIX, THROTTLED, Fault, Json, Request
 
 from .clock import Clock
 from .happenings import Happenings
@@ -21,7 +21,7 @@ from .operations import Operations
 from .runner import Timing
 from .scheduler import Quirks, Scheduler
 from .service import Service
-from .world import World, arn_of
+from .world import World
 
 CLUSTER, SERVICE, FAMILY, CONTAINER = (
     "ECSCluster",
@@ -40,6 +40,7 @@ class SimulatedEcs(Happenings):
 
     ``services``: instead the services by cluster and name, each with the options of
     ``add_service``. ``has_limits``: calls are throttled as ECS throttles them.
+    ``prefix``: the beginning of its ARNs, which has account and region.
     ``breaker`` is the service's circuit breaker, off by default. ``service_deployments=False``, or
     the code and message of a refusal, is a partition or an emulator without service deployments.
     ``stale_reads``: for so many seconds after an UpdateService the service is still read as it was.
@@ -69,6 +70,7 @@ class SimulatedEcs(Happenings):
         seed: int = 0,
         services: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
         has_limits: bool = False,
+        prefix: str = PREFIX,
         **task_definition: Any,
     ):
         super().__init__("ecs")
@@ -76,7 +78,9 @@ class SimulatedEcs(Happenings):
         self.lock, self.now = self.clock.lock, self.clock.now
         self.images = Registry()
         quirks = Quirks(rollback_reuses_id, deployment_has_number_of_revision)
-        self.world = World(self.clock, self.images, timing or Timing(), seed, CLUSTER, quirks)
+        self.world = World(
+            self.clock, self.images, timing or Timing(), seed, CLUSTER, quirks, prefix
+        )
         self._operations = Operations(self.world, service_deployments, stale_reads)
         self._latency, self._time_out = latency, time_out
         self.buckets = Buckets()
@@ -151,7 +155,7 @@ class SimulatedEcs(Happenings):
 
     def service_of(self, name: str) -> Service:
         """A service of the first cluster."""
-        found = self.world.find(name, arn_of("cluster", CLUSTER))
+        found = self.world.find(name, self.world.arn_of("cluster", CLUSTER))
         assert found, name
         return found.service
 

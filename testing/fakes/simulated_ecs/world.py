@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from fakes.wire import ACCOUNT, REGION, Refusal
+from fakes.wire import ACCOUNT, PREFIX, Refusal
 
 from .clock import Clock
 from .history import Revision
@@ -44,8 +44,11 @@ class World:
         seed: int,
         cluster: str,
         quirks: Quirks,
+        prefix: str = PREFIX,
     ):
+        """``prefix``: the beginning of its ARNs."""
         self.clock, self.registry, self._cluster = clock, registry, cluster
+        self._prefix = prefix
         self.task_definitions: list[dict[str, Any]] = []
         self.revision_tags: dict[str, list[dict[str, str]]] = {}
         self.schedulers: dict[str, Scheduler] = {}
@@ -59,7 +62,7 @@ class World:
         body = copy.deepcopy(dict(body))
         tags = body.pop("tags", [])
         number = sum(known["family"] == body["family"] for known in self.task_definitions) + 1
-        arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{body['family']}:{number}"
+        arn = f"{self._prefix}task-definition/{body['family']}:{number}"
         self.revision_tags[arn] = tags
         self.task_definitions.append(
             body
@@ -136,10 +139,10 @@ class World:
         cluster. ``shown``: what DescribeServices answers instead; None leaves a field out.
         """
         cluster = cluster or self._cluster
-        cluster_arn = arn_of("cluster", cluster)
+        cluster_arn = self.arn_of("cluster", cluster)
         self.clusters[cluster_arn] = cluster
         service = Service(
-            arn=arn_of("service", name, cluster_arn),
+            arn=self.arn_of("service", name, cluster_arn),
             name=name,
             cluster_arn=cluster_arn,
             shown=shown,
@@ -165,14 +168,15 @@ class World:
 
     def find(self, name: str, cluster_arn: str) -> Scheduler | None:
         """A service by its name or ARN; one that was deleted long ago is not there any more."""
-        found = self.schedulers.get(arn_of("service", name, cluster_arn))
+        found = self.schedulers.get(self.arn_of("service", name, cluster_arn))
         since = found.service.inactive_since if found else None
         return None if since is not None and self.clock.now() - since > INACTIVE_SECONDS else found
 
-
-def arn_of(kind: str, name: str, cluster_arn: str = "") -> str:
-    """The ARN of a resource by its name, of a task or service in the cluster; an ARN is its own."""
-    if name.startswith("arn:"):
-        return name
-    cluster = f"{cluster_arn.rpartition('/')[2]}/" if cluster_arn else ""
-    return f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/{cluster}{name}"
+    def arn_of(self, kind: str, name: str, cluster_arn: str = "") -> str:
+        """The ARN of a resource by its name, of a task or service in the cluster; an ARN is its
+        own.
+        """
+        if name.startswith("arn:"):
+            return name
+        cluster = f"{cluster_arn.rpartition('/')[2]}/" if cluster_arn else ""
+        return f"{self._prefix}{kind}/{cluster}{name}"

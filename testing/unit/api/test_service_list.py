@@ -9,7 +9,7 @@ from ecs_updater.api.query import ListQuery
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.errors import InvalidQueryError
 from fakes.simulated_ecs import SimulatedEcs
-from fakes.simulated_ecs.world import arn_of
+from fakes.wire import PREFIX
 
 
 def forever():
@@ -53,7 +53,7 @@ def test_a_thousand_services_of_one_cluster_cost_111_calls_and_none_is_throttled
 
 
 def test_the_image_of_each_distinct_revision_is_read_once_also_for_later_pages():
-    ecs = world(2, 30, taskDefinition=arn_of("task-definition", "web-0000:1"))
+    ecs = world(2, 30, taskDefinition=f"{PREFIX}task-definition/web-0000:1")
     listing = ServiceList(ecs.reader())
     for _ in range(2):
         page = listing.page(ListQuery(images=True), forever)
@@ -136,7 +136,7 @@ def test_a_token_that_no_page_gave_is_refused(token):
 
 
 def test_an_odd_service_is_shown_as_far_as_it_is_known_and_breaks_no_list():
-    revision = arn_of("task-definition", "express:1")
+    revision = f"{PREFIX}task-definition/express:1"
     deployments = [{"id": "1", "status": "PRIMARY", "taskDefinition": revision}]
     services = {
         "express": {
