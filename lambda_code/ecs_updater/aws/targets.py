@@ -52,7 +52,7 @@ class TargetAccess:
         home: str = "",
         *,
         clock: Clock = REAL_TIME,
-        new_session: Callable[[], Session] | None = None,
+        home_session: Callable[[], Session] = clients.session,
     ):
         """`parameter`: name of the parameter. Empty: there are no targets.
 
@@ -60,7 +60,7 @@ class TargetAccess:
         """
         self.home = home
         self._parameter, self._clock = parameter, clock
-        self._new_session = new_session or _new_session
+        self._home_session = home_session
         self._targets = Targets(parameter, home)
         self._read_at: float | None = None
         self._sessions: dict[tuple[str, str], tuple[Target, Session]] = {}
@@ -113,8 +113,7 @@ class TargetAccess:
         with self._lock:
             known, session = self._sessions.get((target.prefix, role), (None, None))
             if session is None or known != target:
-                session = self._new_session()
-                session.set_config_variable("region", target.region)
+                session = _session_like(self._home_session(), target.region)
                 credentials = DeferredRefreshableCredentials(
                     lambda: self._assume(target, role),
                     "assume-role",
@@ -133,11 +132,10 @@ class TargetAccess:
         """Returns new credentials of a role. Raises RoleNotAssumedError."""
         try:
             with translated("AssumeRole"):
-                source = clients.session().get_credentials()
                 # A new fetcher, because its cache would have the earlier credentials.
                 fetcher = AssumeRoleCredentialFetcher(
-                    _new_sts,
-                    source,
+                    self._new_sts,
+                    self._home_session().get_credentials(),
                     role,
                     extra_args={
                         "ExternalId": target.external_id,
@@ -159,9 +157,13 @@ class TargetAccess:
                 AwsFailure(failure.operation, failure.outcome, failure.code, reason)
             ) from None
 
+    def _new_sts(self, _: str, **credentials: Any) -> Any:
+        """Returns a client of STS at home, whatever service the fetcher names."""
+        return self._home_session().create_client("sts", config=_CONFIG, **credentials)
+
     def _read(self) -> str:
         """Returns the text of the parameter. Raises ConfigurationError."""
-        client = clients.session().create_client("ssm", config=_CONFIG)
+        client = self._home_session().create_client("ssm", config=_CONFIG)
         try:
             answer = clients.call(
                 client, "GetParameter", "Parameter", Name=self._parameter, WithDecryption=True
@@ -176,16 +178,13 @@ class TargetAccess:
         return text
 
 
-def _new_session() -> Session:
-    """Returns a session with the profile and the service models of the process's session."""
-    home = clients.session()
-    session = Session(profile=home.profile)
+def _session_like(home: Session, region: str) -> Session:
+    """Returns a session with another region. It shares profile, hooks and service models."""
+    hooks = home.get_component("event_emitter")
+    session = Session(event_hooks=hooks, include_builtin_handlers=False, profile=home.profile)
     session.register_component("data_loader", home.get_component("data_loader"))
+    session.set_config_variable("region", region)
     return session
-
-
-def _new_sts(_: str, **credentials: Any) -> Any:
-    return clients.session().create_client("sts", config=_CONFIG, **credentials)
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:
