@@ -45,6 +45,7 @@ _VERDICTS: Sequence[str] = (
     Verdict.STOPPED,
     Verdict.ROLLED_BACK,
     Verdict.FAILED,
+    Verdict.ROLLBACK_FAILED,
 )
 
 # A summary has at most 1 MiB.

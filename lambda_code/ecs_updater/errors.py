@@ -291,6 +291,12 @@ class RolloutRolledBackError(CallerFault, stage="ecs_service_rollout", prefix="R
     """The deployment failed. The service runs its earlier revision again."""
 
 
+class RolloutRollbackFailedError(
+    CallerFault, stage="ecs_service_rollout", prefix="ROLLBACK_FAILED: "
+):
+    """The deployment failed, and ECS's rollback failed, too: somebody has to act."""
+
+
 class RolloutStoppedError(CallerFault, stage="ecs_service_rollout", prefix="STOPPED: "):
     """The deployment was stopped, or the service was deleted."""
 

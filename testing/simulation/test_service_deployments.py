@@ -46,7 +46,7 @@ VERDICTS = {
     "SUCCESSFUL": "SUCCEEDED",
     "STOPPED": "STOPPED",
     "ROLLBACK_SUCCESSFUL": "ROLLED_BACK",
-    "ROLLBACK_FAILED": "FAILED",
+    "ROLLBACK_FAILED": "ROLLBACK_FAILED",
 }
 SERVICE_DEPLOYMENTS = pytest.mark.parametrize(
     "has_service_deployments", [True, False], ids=["service deployments", "none"]
@@ -177,17 +177,20 @@ ROLLBACKS_OF_ECS = {
     "it fails": (
         {"breaker": BREAKER, "image": Image.exits(code=3)},
         lose_the_old_image,
-        ("FAILED: ", "exited with code 3", "and ECS could not roll back: "),
+        ("ROLLBACK_FAILED: ", "exited with code 3", "and ECS could not roll back: "),
     ),
     "it fails, without has_service_deployments": (
         {"breaker": BREAKER, "image": Image.exits(code=3), **WITHOUT_SERVICE_DEPLOYMENTS},
         lose_the_old_image,
-        ("FAILED: ", "exited with code 3", "and ECS could not roll back: "),
+        ("ROLLBACK_FAILED: ", "exited with code 3", "and ECS could not roll back: "),
     ),
     "nothing to go back to": (
         {"configuration": BLUE_GREEN},
         fail_a_hook("POST_SCALE_UP", has_target=False),
-        (f"FAILED: {HOOK_FAILED.format('POST_SCALE_UP')}", f"could not roll back: {NO_TARGET}"),
+        (
+            f"ROLLBACK_FAILED: {HOOK_FAILED.format('POST_SCALE_UP')}",
+            f"could not roll back: {NO_TARGET}",
+        ),
     ),
     **{
         f"it begins late, lingers {lingers}, has_service_deployments {has_service_deployments}": (

@@ -121,7 +121,15 @@ SCENARIOS = {
         {"breaker": BREAKER},
         ends=OLD,
     ),
-    "the same, rollback_on_failure": Scenario(
+    "the same, and the rollback fails, too": Scenario(
+        "ROLLBACK_FAILED",
+        "3 times; and ECS could not roll back: Service deployment rollback failed",
+        Image.exits(code=3),
+        {"breaker": BREAKER},
+        beside=((10, "fail_rollback"),),
+        ends=OLD,
+    ),
+    "exits at once, ECS's circuit breaker, rollback_on_failure": Scenario(
         "ROLLED_BACK",
         "the service is back: 1 of 1 tasks run ecs-dummy-task:1, its tags are what they were",
         Image.exits(code=3),
@@ -169,6 +177,7 @@ SCENARIOS = {
 ERRORS = {
     "FAILED": errors.RolloutFailedError,
     "ROLLED_BACK": errors.RolloutRolledBackError,
+    "ROLLBACK_FAILED": errors.RolloutRollbackFailedError,
     "STOPPED": errors.RolloutStoppedError,
     "SUPERSEDED": errors.RolloutSupersededError,
 }
@@ -286,6 +295,7 @@ SHOWN = {
     "TIMED_OUT": "too slow for the wait",
     "FAILED": "exits at once",
     "ROLLED_BACK": "exits at once, rollback_on_failure",
+    "ROLLBACK_FAILED": "the same, and the rollback fails, too",
     "STOPPED": "somebody deletes the service",
     "SUPERSEDED": "somebody else deploys",
 }

@@ -22,7 +22,8 @@ from ..model import service as service_description
 from ..model.arn import name_of, nearest, service_key
 from ..model.request import Request
 from ..model.service import ServiceDescription, Snapshot
-from ..rollout.rollout_state import ServiceDeployment, rollout_state_of
+from ..rollout.rollout_state import rollout_state_of
+from ..rollout.service_deployment import ServiceDeployment
 
 
 def read(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ..errors import (
     EcsUpdaterError,
     RolloutFailedError,
+    RolloutRollbackFailedError,
     RolloutRolledBackError,
     RolloutStoppedError,
     RolloutSupersededError,
@@ -31,6 +32,7 @@ Answer = Mapping[str, Any]
 ROLLOUT_ERRORS: Mapping[str, type[EcsUpdaterError]] = {
     Verdict.FAILED: RolloutFailedError,
     Verdict.ROLLED_BACK: RolloutRolledBackError,
+    Verdict.ROLLBACK_FAILED: RolloutRollbackFailedError,
     Verdict.STOPPED: RolloutStoppedError,
     Verdict.SUPERSEDED: RolloutSupersededError,
 }

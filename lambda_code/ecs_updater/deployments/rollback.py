@@ -304,6 +304,8 @@ def outcome_of(
     else:
         progress = f"; and the rollback {back} ended with {verdict}: {judgement.reason}"
     outcome = Verdict.ROLLED_BACK if verdict == Verdict.SUCCEEDED else Verdict.FAILED
+    if verdict == Verdict.ROLLBACK_FAILED:
+        outcome = verdict
     return failed(outcome, f"{entry.cause}{progress}{tags}", entry, deployment, is_final=is_final)
 
 

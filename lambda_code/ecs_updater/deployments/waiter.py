@@ -11,7 +11,7 @@ from typing import Any
 
 from ..aws.ecs import Ecs
 from ..context import Clock
-from ..errors import AwsFailure, LedgerError, RolloutFailedError
+from ..errors import AwsFailure, LedgerError
 from ..ledger.entry import Entry, seconds
 from ..log import keys_of, logger
 from ..model.service import Snapshot, primary_deployment
@@ -41,6 +41,9 @@ from .rollback import RollbackRunner, afterwards, outcome_of, rollback_rollout
 NOT_REQUESTED = (
     "the service was not rolled back, for the event did not ask for it (rollback_on_failure)"
 )
+
+_LEFT_FAILED = (Verdict.FAILED, Verdict.ROLLBACK_FAILED)
+"""Verdicts after which ECS does not roll the service back."""
 
 
 class Waiter:
@@ -124,10 +127,11 @@ class Waiter:
         if known and not (entry.rollback_on_failure and known.is_left_failed):
             return RolloutOutcome(error=error_of(known), verdict=known.verdict or "")
         result: PollResult | None
-        if known and known.verdict == Verdict.FAILED:
+        if known and known.verdict in _LEFT_FAILED:
             # Why the deployment failed, without the rollback.
-            reason = (known.cause or "").partition(RolloutFailedError.prefix)[2]
-            judgement = Judgement(Verdict.FAILED, reason.partition(f"; {NOT_REQUESTED}")[0])
+            verdict = Verdict(known.verdict)
+            reason = (known.cause or "").partition(ROLLOUT_ERRORS[verdict].prefix)[2]
+            judgement = Judgement(verdict, reason.partition(f"; {NOT_REQUESTED}")[0])
             arn = entry.service_deployment_arn
             result = PollResult(judgement, None, 0.0, service_deployment_arn=arn)
         else:
@@ -135,7 +139,7 @@ class Waiter:
             if result is None:
                 return RolloutOutcome(is_final=False)
         is_over = result.judgement.verdict == Verdict.TIMED_OUT
-        is_failed = is_over or result.judgement.verdict == Verdict.FAILED
+        is_failed = is_over or result.judgement.verdict in _LEFT_FAILED
         if is_failed and entry.rollback_on_failure and not may_roll_back:
             return RolloutOutcome(is_final=False, verdict=Verdict.FAILED)
         if is_over:
@@ -197,11 +201,11 @@ class Waiter:
                 if name in running
             }
         verdict, reason = judgement.verdict, judgement.reason
-        if verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
+        if verdict in (*_LEFT_FAILED, Verdict.ROLLED_BACK) and entry.rollback_on_failure:
             return self._rollback.roll_back(journal, judgement, result, deadline)
         deployment = polled_deployment(entry.deployment_id, judgement, result, images)
         if verdict in ROLLOUT_ERRORS:
-            if verdict == Verdict.FAILED:
+            if verdict in _LEFT_FAILED:
                 reason += f"; {NOT_REQUESTED}"
             elif verdict == Verdict.ROLLED_BACK and entry.before.tags != entry.after.tags:
                 reason += (

@@ -237,7 +237,11 @@ class Entry:
     @property
     def is_left_failed(self) -> bool:
         """Whether the deployment failed and the update did not roll it back, tags included."""
-        return self.verdict in (Verdict.FAILED, Verdict.ROLLED_BACK) and self.rollback is None
+        return self.rollback is None and self.verdict in (
+            Verdict.FAILED,
+            Verdict.ROLLED_BACK,
+            Verdict.ROLLBACK_FAILED,
+        )
 
     def registered(self, task_definition_arn: str) -> "Entry":
         """Returns the entry with the new revision.

@@ -15,6 +15,8 @@ class Verdict(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     ROLLED_BACK = "ROLLED_BACK"
+    ROLLBACK_FAILED = "ROLLBACK_FAILED"
+    """The deployment failed, and ECS could not roll it back."""
     STOPPED = "STOPPED"
     """The deployment was stopped, or its service was deleted."""
     SUPERSEDED = "SUPERSEDED"

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 
 from ..model.verdict import Verdict
-from .rollout_state import Deployment, RolloutState, ServiceDeployment
+from .rollout_state import Deployment, RolloutState
+from .service_deployment import ServiceDeployment
 from .task_failures import most_frequent
 
 _TROUBLE = re.compile(r"unable|fail|unhealthy|error|cannot|could not", re.IGNORECASE)
@@ -190,9 +191,7 @@ def _by_service_deployment(
     if service_deployment.has_succeeded and (state.is_rollback or status == "SUCCESSFUL"):
         return _success(state)
     if status == "ROLLBACK_FAILED":
-        return Judgement(
-            Verdict.FAILED, f"{cause(state)}; and ECS could not roll back{_after(reason)}"
-        )
+        return _rollback_failed(state, reason)
     if status == "ROLLBACK_SUCCESSFUL":
         if _STOP_REQUESTED not in reason:
             return _rolled_back(state)
@@ -236,9 +235,7 @@ def _by_replacement(state: RolloutState, primary: Deployment) -> Judgement | Non
     if state.rollback is None:
         return _superseded(primary)
     if primary.rollout_state == "FAILED":
-        return Judgement(
-            Verdict.FAILED, f"{cause(state)}; and ECS could not roll back{_after(primary.reason)}"
-        )
+        return _rollback_failed(state, primary.reason)
     if primary.is_complete or (primary.rollout_state is None and primary.is_steady):
         return _rolled_back(state)
     return None
@@ -247,7 +244,7 @@ def _by_replacement(state: RolloutState, primary: Deployment) -> Judgement | Non
 def _by_task_failures(state: RolloutState, same_failures: int) -> Judgement | None:
     _, times = most_frequent(state.task_failures)
     needed = same_failures
-    if state.has_circuit_breaker:
+    if state.is_watched_by_circuit_breaker:
         # The circuit breaker decides and may roll back: a faster judgement would be wrong. But it
         # does not count tasks that ran for a while before they failed.
         if state.deployment is None or state.deployment.failed:
@@ -294,6 +291,11 @@ def _rolled_back(state: RolloutState) -> Judgement:
     return Judgement(
         Verdict.ROLLED_BACK, f"{cause(state)}; {actor} returned the service{_returned_to(state)}"
     )
+
+
+def _rollback_failed(state: RolloutState, reason: str) -> Judgement:
+    sentence = f"{cause(state)}; and ECS could not roll back{_after(reason)}"
+    return Judgement(Verdict.ROLLBACK_FAILED, sentence)
 
 
 def _returned_to(state: RolloutState) -> str:

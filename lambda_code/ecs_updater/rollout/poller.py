@@ -15,7 +15,8 @@ from ..aws.ecs import Ecs
 from ..context import Clock
 from ..errors import LASTING, AwsFailure, Outcome
 from .judgement import Judgement, PollResult, Scale, age, judge, judge_scale, overdue, timed_out
-from .rollout_state import RolloutState, ServiceDeployment, rollout_state_of
+from .rollout_state import RolloutState, rollout_state_of
+from .service_deployment import ServiceDeployment
 from .task_failures import Containers, TaskFailure, task_failures_of
 
 _FIRST = 2.0

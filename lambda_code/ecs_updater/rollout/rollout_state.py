@@ -11,10 +11,11 @@ from itertools import takewhile
 from typing import Any
 
 from ..model.arn import revision_name
+from ..model.strategy import ROLLING
+from .service_deployment import ServiceDeployment
 from .task_failures import TaskFailure
 
 _EVENTS_SHOWN = 3
-_ROLLING = "ROLLING"
 _ROLLING_BACK = re.compile(r"rolling back to deployment(?:Id)? (ecs-svc/\d+)", re.IGNORECASE)
 _FAILED = "deployment failed"
 _TASKS_CHANGED = re.compile(r"\bhas (started|stopped)\b|\b(de)?registered \d+ targets\b")
@@ -75,65 +76,6 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class ServiceDeployment:
-    """ECS's service deployment, with its triggered alarms, failed hooks, and rollback.
-
-    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html
-    """
-
-    status: str
-    reason: str = ""
-    stage: str = ""
-    """The lifecycle stage, for example BAKE_TIME."""
-    rollback_reason: str = ""
-    alarms: tuple[str, ...] = ()
-    hooks: tuple[str, ...] = ()
-    updated_at: datetime | None = None
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> "ServiceDeployment":
-        """Returns the service deployment of an item in DescribeServiceDeployments."""
-        return cls(
-            status=answer.get("status", ""),
-            reason=answer.get("statusReason") or "",
-            stage=answer.get("lifecycleStage") or "",
-            rollback_reason=(answer.get("rollback") or {}).get("reason") or "",
-            alarms=tuple((answer.get("alarms") or {}).get("triggeredAlarmNames") or ()),
-            hooks=tuple(
-                hook.get("targetArn") or hook.get("hookId") or "?"
-                for hook in answer.get("lifecycleHookDetails") or ()
-                if hook.get("status") == "FAILED"
-                or (hook.get("status") == "TIMED_OUT" and hook.get("timeoutAction") != "CONTINUE")
-            ),
-            updated_at=answer.get("updatedAt"),
-        )
-
-    @property
-    def has_succeeded(self) -> bool:
-        """Whether the service runs a good deployment: this one, or the one of the rollback."""
-        return self.status in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")
-
-    @property
-    def is_rolling_back(self) -> bool:
-        """Whether ECS is rolling the service back."""
-        return self.status in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
-
-    def cause(self, reported: str) -> str:
-        """Why it failed, as far as ECS returns a reason. `reported`: the reason in its event."""
-        # After a failed rollback, `reason` is the one of the rollback.
-        own_reason = "" if self.status == "ROLLBACK_FAILED" else self.reason
-        reasons = (own_reason.rstrip(". "), self.rollback_reason.rstrip(". "))
-        causes = [reason for reason in dict.fromkeys(reasons) if reason]
-        if not causes and reported and (self.alarms or self.hooks):
-            causes = [reported.rstrip(". ")]
-        words = " ".join(causes).split()
-        causes += [f"alarm {name} was triggered" for name in self.alarms]
-        # ECS's reason can name a hook, but never an alarm.
-        causes += [f"lifecycle hook {name} failed" for name in self.hooks if name not in words]
-        return "; ".join(causes)
-
-
-@dataclass(frozen=True)
 class RolloutState:  # pylint: disable=too-many-instance-attributes
     """A service at one poll, in relation to the polled deployment."""
 
@@ -184,6 +126,12 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     def is_rollback(self) -> bool:
         """Whether ECS's rollback, if there was one, is the polled deployment itself."""
         return self.may_be_rollback and not self.is_replaced
+
+    @property
+    def is_watched_by_circuit_breaker(self) -> bool:
+        """Whether ECS's circuit breaker decides. It is documented for rolling updates only."""
+        known = self.service_deployment.has_circuit_breaker if self.service_deployment else None
+        return self.has_circuit_breaker if known is None else known
 
     @property
     def needs_service_deployment(self) -> bool:
@@ -297,7 +245,7 @@ def rollout_state_of(
         primary=primary,
         others=tuple(others),
         desired=service.get("desiredCount", primary.desired if primary else 0),
-        is_rolling=(configuration.get("strategy") or _ROLLING) == _ROLLING,
+        is_rolling=(configuration.get("strategy") or ROLLING) == ROLLING,
         has_circuit_breaker=bool(breaker.get("enable")),
         rolls_back=bool(
             (breaker.get("enable") and breaker.get("rollback"))

@@ -28,6 +28,7 @@ class State(StrEnum):
     """Nothing differed, or only tags."""
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
+    ROLLBACK_FAILED = "rollback failed"
     SUPERSEDED = "superseded"
     STOPPED = "stopped"
     NOT_STARTED = "not started"
@@ -63,12 +64,20 @@ class State(StrEnum):
         return _VERDICTS.get(self)
 
 
-_BAD = (State.FAILED, State.ROLLED_BACK, State.SUPERSEDED, State.STOPPED, State.NOT_STARTED)
+_BAD = (
+    State.FAILED,
+    State.ROLLED_BACK,
+    State.ROLLBACK_FAILED,
+    State.SUPERSEDED,
+    State.STOPPED,
+    State.NOT_STARTED,
+)
 _VERDICTS = {
     State.SUCCEEDED: Verdict.SUCCEEDED,
     State.UNCHANGED: Verdict.NO_CHANGE,
     State.FAILED: Verdict.FAILED,
     State.ROLLED_BACK: Verdict.ROLLED_BACK,
+    State.ROLLBACK_FAILED: Verdict.ROLLBACK_FAILED,
     State.SUPERSEDED: Verdict.SUPERSEDED,
     State.STOPPED: Verdict.STOPPED,
     State.NOT_STARTED: Verdict.NOT_STARTED,
@@ -80,7 +89,9 @@ _BY_LEDGER_STATE = {
     "ROLLING_BACK": State.ROLLING_BACK,
 }
 
-_PREFIX = re.compile(r"^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|STOPPED|SUPERSEDED): )?")
+_PREFIX = re.compile(
+    r"^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|ROLLBACK_FAILED|STOPPED|SUPERSEDED): )?"
+)
 _TASK_COUNTS = re.compile(r"^(\d+) of (\d+) tasks run ")
 
 

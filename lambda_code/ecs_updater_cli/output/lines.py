@@ -80,8 +80,8 @@ class LineView(View):
         self._printer.line(Text.assemble(services, (tally(tracker.tally), style)))
 
     def _print_row(self, row: Row, cause: str) -> None:
-        state = cell(row.state.upper(), STATE_WIDTH, STYLES[row.state])
         # A line is never cut.
+        state = cell(row.state.upper(), max(STATE_WIDTH, len(row.state)), STYLES[row.state])
         name = cell(row.name, max(self._name_width, columns_of(row.name)))
         image = cell(row.requested, max(self._image_width, columns_of(row.requested)))
         self._printer.line(

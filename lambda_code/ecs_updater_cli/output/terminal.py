@@ -30,6 +30,7 @@ STYLES: Mapping[str, str] = {
     State.UNCHANGED: "green",
     State.FAILED: "bold red",
     State.ROLLED_BACK: "bold red",
+    State.ROLLBACK_FAILED: "bold red",
     State.SUPERSEDED: "yellow",
     State.STOPPED: "bold red",
     State.NOT_STARTED: "yellow",
@@ -52,7 +53,8 @@ _TALLY_ORDER = (
     *ACTIVE,
 )
 
-STATE_WIDTH = max(len(state) for state in State)
+STATE_WIDTH = 12
+"""Columns of a state. A rare longer one shifts its line."""
 
 # Columns of a file or a pipe, where a table is not folded.
 _ANY_WIDTH = 100_000

@@ -66,6 +66,7 @@ WORDS = {
     Verdict.NOT_DEPLOYED: "bad Refused",
     Verdict.FAILED: "bad Failed",
     Verdict.ROLLED_BACK: "back Rolled back",
+    Verdict.ROLLBACK_FAILED: "bad Rollback failed",
     Verdict.TIMED_OUT: "warn Timed out",
     Verdict.STOPPED: "warn Stopped",
     Verdict.INTERRUPTED: "warn Interrupted",

@@ -95,6 +95,11 @@ def ended(verdict, cause="", **fields):
         (ended("NOT_DEPLOYED", "[ERROR][ecs_service_read] x not found"), "failed", "x not found"),
         (ended("INTERRUPTED"), "failed", ""),
         (ended("ROLLED_BACK"), "rolled back", ""),
+        (
+            ended("ROLLBACK_FAILED", "[ERROR][ecs_service_rollout] ROLLBACK_FAILED: died"),
+            "rollback failed",
+            "died",
+        ),
         (ended("SUPERSEDED"), "superseded", ""),
         (ended("STOPPED"), "stopped", ""),
         (ended("NOT_STARTED"), "not started", ""),

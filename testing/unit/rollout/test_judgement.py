@@ -10,7 +10,8 @@ import pytest
 
 from ecs_updater.rollout.judgement import judge, timed_out
 from ecs_updater.rollout.poller import pauses
-from ecs_updater.rollout.rollout_state import ServiceDeployment, rollout_state_of
+from ecs_updater.rollout.rollout_state import rollout_state_of
+from ecs_updater.rollout.service_deployment import ServiceDeployment
 from ecs_updater.rollout.task_failures import (
     Containers,
     is_of,
@@ -145,7 +146,7 @@ SUPERSEDING = deployment(OTHER, 9)
                 {**ROLLBACK, "rolloutState": "FAILED"}, GIVEN_UP, deploymentConfiguration=BREAKER
             ),
             (
-                "FAILED",
+                "ROLLBACK_FAILED",
                 "tasks failed to start; and ECS could not roll back: "
                 "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1",
             ),

@@ -6,7 +6,7 @@ const words = (text) =>
   /^[A-Z]+(_[A-Z]+)*$/.test(text) ? text[0] + text.slice(1).toLowerCase().replaceAll("_", " ") : text;
 
 /** An error's message without the prefix for programs, such as `[ERROR][stage]`. */
-const plainCause = (text) => text.replace(/^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|STOPPED|SUPERSEDED): )?/, "");
+const plainCause = (text) => text.replace(/^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|ROLLBACK_FAILED|STOPPED|SUPERSEDED): )?/, "");
 
 const STROKES = {
   good: "M3 8.5 6.5 12 13 4.5",
@@ -37,6 +37,7 @@ const VERDICTS = new Map([
   ["NOT_DEPLOYED", ["bad", "refused"]],
   ["FAILED", ["bad", "failed"]],
   ["ROLLED_BACK", ["back", "rolled-back"]],
+  ["ROLLBACK_FAILED", ["bad", "failed"]],
   ["TIMED_OUT", ["warn", "incomplete"]],
   ["STOPPED", ["warn", "incomplete"]],
   ["INTERRUPTED", ["warn", "incomplete"]],

@@ -1,0 +1,23 @@
+"""Names of ECS's deployment strategies and of the lifecycle stages of a service deployment.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html
+"""
+
+ROLLING = "ROLLING"
+
+BAKE_TIME = "BAKE_TIME"
+
+STAGES = (
+    "RECONCILE_SERVICE",
+    "PRE_SCALE_UP",
+    "SCALE_UP",
+    "POST_SCALE_UP",
+    "TEST_TRAFFIC_SHIFT",
+    "POST_TEST_TRAFFIC_SHIFT",
+    "PRE_PRODUCTION_TRAFFIC_SHIFT",
+    "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT",
+    BAKE_TIME,
+    "CLEAN_UP",
+)
+"""In their order. Linear and canary deployments repeat the traffic shift for each step."""
