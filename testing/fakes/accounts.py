@@ -61,6 +61,8 @@ class Accounts:
         self.external_ids: dict[str, str] = {}
         """The external id that the roles of an account require. Empty: no external id fits."""
         self.permit()
+        self.refusal = ""
+        """Code with which STS refuses each call. Empty: it does not."""
         self.seconds = 3600.0
         """How long assumed credentials are valid."""
         self.calls: Counter[str] = Counter()
@@ -118,9 +120,10 @@ class Accounts:
         self.calls["AssumeRole"] += 1
         asked = {name: values[0] for name, values in parse_qs(request.body).items()}
         role, account = asked["RoleArn"], asked["RoleArn"].split(":")[4]
-        if asked.get("ExternalId") != self.external_ids[account]:
+        if self.refusal or asked.get("ExternalId") != self.external_ids[account]:
             text = (
-                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: "
+                "<ErrorResponse><Error><Type>Sender</Type>"
+                f"<Code>{self.refusal or 'AccessDenied'}</Code><Message>User: "
                 f"arn:aws:sts::{ACCOUNT}:assumed-role/f/f is not authorized to perform: "
                 f"sts:AssumeRole on resource: {role}</Message></Error></ErrorResponse>"
             )

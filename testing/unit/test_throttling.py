@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ecs_updater.context import Clock
-from ecs_updater.throttling import TokenBucket
+from ecs_updater.throttling import RATES, REGISTER, LocalRateLimiter, TokenBucket
 
 
 def arrivals(burst, rate, count):
@@ -46,3 +46,12 @@ def test_many_threads_share_one_bucket():
         for _ in range(200):
             pool.submit(bucket.take)
     assert sorted(slept) == [float(second) for second in range(1, 191)]
+
+
+def test_a_target_has_buckets_of_its_own_in_memory_too():
+    slept = []
+    limiter = LocalRateLimiter(RATES, Clock(now=lambda: 0.0, sleep=slept.append))
+    for prefix in ("", "arn:aws:ecs:eu-central-1:222222222222:"):
+        assert limiter.take(REGISTER, 19, 0.0, prefix)
+    assert slept == []
+    assert limiter.take(REGISTER, 1, 0.0) and len(slept) == 1

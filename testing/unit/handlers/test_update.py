@@ -6,14 +6,16 @@ import json
 import os
 import traceback
 from collections import Counter
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
 
 from ecs_updater.deployments import planner
-from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError
+from ecs_updater.errors import CallerFault, EcsUpdaterError, InternalError, InvalidEventError
 from fakes.simulated_ecs import SimulatedEcs
 from fakes.wire import CONNECTION_RESET, DENIED, REFUSED, SERVICE_ARN, THROTTLED
+from support.fleet_run import FleetRun
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "AKIA0SECRET0SECRET0",
@@ -197,3 +199,22 @@ def test_a_credential_in_a_refusal_of_aws_is_in_neither_message_nor_log(
     text = str(error_of()) + json.dumps(log())
     assert "InvalidSignatureException" in text or "does not match the signature" in text
     assert SECRETS["AWS_SESSION_TOKEN"] not in text
+
+
+def test_the_handler_updates_a_target_and_refuses_an_account_without_one_before_any_call(
+    handler, monkeypatch, log
+):
+    run = FleetRun(1, {"shop": 1})
+    monkeypatch.setattr(handler, "ECS", run.boundary)
+    context = SimpleNamespace(aws_request_id="request-1")
+    event = run.ecs.event("web-001")
+    body = handler.lambda_handler({**event, "target": "shop"}, context)["body"]
+    assert body["AFTER"]["clusterArn"] == "arn:aws:ecs:eu-central-1:222222222222:cluster/ECSCluster"
+    assert log()[-1]["target"] == "shop" and log()[-1]["aws_calls"]["UpdateService"] == 1
+
+    before = sum(run.accounts.calls.values()) + len(run.fleets["shop"].requests)
+    other = "arn:aws:ecs:eu-west-1:999999999999:cluster/ECSCluster"
+    with pytest.raises(InvalidEventError, match="has no target"):
+        handler.lambda_handler({**event, "ecs_cluster_name": other}, context)
+    after = sum(run.accounts.calls.values()) + len(run.fleets["shop"].requests)
+    assert before == after and not run.ecs.requests and log()[-1]["aws_calls"] == {}

@@ -37,6 +37,15 @@ def test_ecs_throttles_no_call_and_loses_hardly_a_token(limiter, clock, latency)
     assert 80 <= clock() - begin <= 83
 
 
+def test_a_target_has_buckets_of_its_own_and_home_keeps_its_keys(limiter, clock, fake):
+    target = "arn:aws:ecs:eu-central-1:222222222222:"
+    for prefix in ("", target):
+        assert limiter.take(REGISTER, 19, 0.0, prefix)
+        assert not limiter.take(REGISTER, 19, 0.0, prefix)
+    assert clock.slept == []
+    assert set(fake.items) == {("PACE", REGISTER), ("PACE", f"{target}{REGISTER}")}
+
+
 def test_no_token_is_taken_by_who_cannot_wait_so_long(limiter, clock, fake):
     limiter.take(REGISTER, 19, FOREVER)
     assert not limiter.take(REGISTER, 5, 4.0)

@@ -276,3 +276,30 @@ def test_all_items_of_a_service_that_does_not_exist_expire(run):
         item for (key, _), item in run.dynamodb.items.items() if key.endswith("/no-such-service")
     ]
     assert len(items) == 2 and all("expires" in item for item in items)
+
+
+def test_a_rejection_in_a_target_is_in_the_ledger_under_the_targets_arn():
+    run = FleetRun(1, {"shop": 1})
+    bad = {**run.ecs.event("web-001"), "target": "shop", "ecs_image_name": ":"}
+    for number, fields in enumerate(
+        ({}, {"ecs_service_name": "*"}, {"target": "home"}, {"target": 1})
+    ):
+        run.send({**bad, **fields, "request_id": f"r{number}"})
+    run.work()
+    arn = "arn:aws:ecs:eu-central-1:222222222222:service/ECSCluster/web-001"
+    assert run.entry("r0").service == arn
+    assert (
+        run.entry("r2").service == "arn:aws:ecs:eu-west-1:123456789012:service/ECSCluster/web-001"
+    )
+    assert len(run.dead_letter_queue) == 2 and not run.fleets["shop"].requests
+
+
+def test_a_message_waits_until_the_targets_can_be_read():
+    run = FleetRun(1, {"shop": 1})
+    run.accounts.parameter = "{"
+    run.send({**run.ecs.event("web-001"), "target": "shop", "request_id": "r"})
+    assert run.work() and run.history.find("r") is None
+    run.accounts.parameter = None
+    run.work_all()
+    assert run.fleets["shop"].image("web-001") == "registry/app:2"
+    assert not len(run.dead_letter_queue)

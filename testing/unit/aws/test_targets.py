@@ -1,0 +1,116 @@
+"""Sessions in the roles of targets, of real clients over simulated accounts."""
+
+import pytest
+
+from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.targets import TargetAccess
+from ecs_updater.context import Clock
+from ecs_updater.errors import AwsFailure, ConfigurationError, Outcome, TargetRoleError
+from fakes.accounts import Accounts, prefix_of
+from fakes.simulated_ecs import SimulatedEcs
+from fakes.wire import CLUSTER_ARN, Wire
+
+ARN = f"{prefix_of(0)}cluster/ECSCluster"
+
+
+@pytest.fixture(name="accounts")
+def _accounts():
+    """Home and one target, on a clock that stands still."""
+    ecs = SimulatedEcs(prefix=prefix_of(0))
+    clock = Clock(ecs.clock.now, ecs.clock.sleep, lambda: 0.5, ecs.clock.now)
+    return Accounts(clock, SimulatedEcs(ecs.clock), {"shop": ecs})
+
+
+@pytest.fixture(name="ecs")
+def _ecs(accounts):
+    """The client of home."""
+    return accounts.boundary()
+
+
+def test_names_and_arns_of_home_need_neither_parameter_nor_role(accounts, ecs):
+    assert ecs.for_arn("ECSCluster") is ecs.for_arn(CLUSTER_ARN) is ecs
+    assert ecs.prefix == "" and not accounts.calls
+
+
+def test_one_client_is_made_for_a_target_and_its_calls_are_counted(accounts, ecs):
+    found = ecs.for_arn(ARN)
+    assert found is ecs.for_arn(f"{prefix_of(0)}service/c/s")
+    assert (found.region, found.prefix) == ("eu-central-1", prefix_of(0))
+    service, _ = found.describe_service("ECSCluster", "ecs-dummy-service")
+    assert service["clusterArn"] == ARN
+    assert accounts.calls == {"GetParameter": 1, "AssumeRole": 1}
+    assert ecs.calls == {"DescribeServices": 1}
+
+
+def test_the_name_of_the_session_is_the_functions(accounts, ecs, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "ecs-updater-sqs-worker")
+    ecs.for_arn(ARN)
+    assert accounts.assumed == [("arn:aws:iam::222222222222:role/update", "ecs-updater-sqs-worker")]
+
+
+def test_the_log_and_the_scaling_of_a_target_are_read_with_its_credentials(accounts, ecs):
+    class Recorder(Wire):
+        """Records the credentials of each request."""
+
+        credentials: list[str] = []
+
+        def _send(self, request, **more):
+            self.credentials.append(request.headers["Authorization"].decode().split("/")[0])
+            return super()._send(request, **more)
+
+        def answer(self, operation, body):
+            return {"events": [], "ScalableTargets": []}
+
+    wire, emitter = Recorder("any"), accounts.session.get_component("event_emitter")
+    for service in ("logs", "application-autoscaling"):
+        emitter.register(f"before-send.{service}", wire._send)  # pylint: disable=protected-access
+    found = ecs.for_arn(ARN)
+    found.logs.last_messages(None, "g", "s", 1)
+    found.logs.last_messages("us-east-1", "g", "s", 1)
+    found.scaling.bounds("c/s")
+    ecs.logs.last_messages(None, "g", "s", 1)
+    assert [key.partition("=")[2][:4] for key in wire.credentials] == [*["ASIA"] * 3, "test"]
+    regions = [request.url.split(".")[1] for request in wire.requests]
+    assert regions == ["eu-central-1", "us-east-1", "eu-central-1", "eu-west-1"]
+
+
+def test_a_parameter_that_cannot_be_read_is_an_error_of_the_function(accounts):
+    other = TargetAccess("/other", home_session=lambda: accounts.session)
+    ecs = Ecs(session=lambda: accounts.session, targets=other)
+    with pytest.raises(ConfigurationError, match="the parameter /other .* could not be read"):
+        ecs.for_arn(ARN)
+
+
+@pytest.mark.parametrize(
+    "code, outcome, is_of_home",
+    [
+        ("AccessDenied", Outcome.NOT_PERMITTED, False),
+        ("Throttling", Outcome.NOT_NOW, False),
+        ("RegionDisabledException", Outcome.NOT_PERMITTED, False),
+        ("ExpiredToken", Outcome.NOT_PERMITTED, True),
+    ],
+)
+def test_a_role_that_cannot_be_assumed_says_whether_a_retry_can_help(
+    accounts, ecs, code, outcome, is_of_home
+):
+    accounts.refusal = code
+    with pytest.raises(TargetRoleError) as raised:
+        ecs.for_arn(ARN)
+    error = raised.value
+    assert error.outcome is outcome and error.failure.operation == "AssumeRole"
+    # Only the own credentials concern all services.
+    assert error.failure.is_about_credentials is is_of_home
+    assert ("check its trust policy and its external id" in str(error)) is not is_of_home
+
+
+def test_credentials_that_cannot_be_refreshed_are_a_failure_of_the_call(accounts, ecs):
+    found = ecs.for_arn(ARN)
+    accounts.deny("shop")
+    accounts.clock.sleep(3500)
+    with pytest.raises(AwsFailure, match="target shop: the role .* could not be assumed") as raised:
+        found.describe_service("ECSCluster", "ecs-dummy-service")
+    assert (raised.value.operation, raised.value.outcome) == ("AssumeRole", Outcome.NOT_PERMITTED)
+    with pytest.raises(TargetRoleError):
+        ecs.for_arn(ARN)
+    accounts.permit()
+    assert ecs.for_arn(ARN) is found
