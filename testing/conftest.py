@@ -35,6 +35,8 @@ _NOT_FROM_OUTSIDE = (
         "OPEN_UPDATE_MAX_HOURS",
         "CLUSTER_PATTERN",
         "LEDGER_CLUSTER_PATTERN",
+        "ECS_ARN_PREFIX",
+        "TARGETS_PARAMETER",
     ),
 )
 
