@@ -213,7 +213,7 @@ def test_the_deployer_of_a_target_changes_only_its_two_roles_and_passes_none():
     assert "iam:PassRole" not in actions(allowed)
 
 
-def test_its_policy_alone_is_enough_for_cloudformation():
+def test_its_policy_is_enough_for_cloudformation():
     found = handled(["AWS::IAM::Role"])
     if not found:
         pytest.skip(

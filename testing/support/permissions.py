@@ -102,6 +102,22 @@ def adapt_role(iam: Any, **role: str) -> list[Statement]:
     return adapted
 
 
+def adapt_trust(iam: Any, role: str) -> None:
+    """Makes the trust policy of a role one for the emulator.
+
+    For a session of a role MiniStack 1.5.33 compares `aws:PrincipalArn` with the session's ARN, and
+    AWS with that of the role: the ARN of a role gets that of its sessions beside it.
+    """
+    found = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    for statement in found["Statement"]:
+        allowed = listed(statement["Condition"]["ArnLike"]["aws:PrincipalArn"])
+        sessions = [
+            re.sub(":iam::(.*):role/(.*)", r":sts::\1:assumed-role/\2/*", arn) for arn in allowed
+        ]
+        statement["Condition"]["ArnLike"]["aws:PrincipalArn"] = [*allowed, *sessions]
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(found))
+
+
 def without(statements: Iterable[Statement], action: str) -> list[Statement]:
     """The statements without one action; one that allowed nothing else is left out."""
     left = [
