@@ -17,8 +17,10 @@ _SECONDS = 4.0
 def complete_name(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Returns names with this beginning: of clusters for a `cluster`, else of its services.
 
-    Empty: they could not be read.
+    Empty: they could not be read, or are those of a target.
     """
+    if context.params.get("target"):
+        return []
     is_cluster = parameter.name == "cluster"
     cluster = None if is_cluster else context.params.get("cluster")
     if not (cluster or is_cluster):

@@ -69,6 +69,7 @@ class Accounts:
         """Calls of STS and Parameter Store, by operation."""
         self.assumed: list[tuple[str, str]] = []
         """Role and session name of each AssumeRole."""
+        self.home, self.simulated = home, targets
         self._ecs = {(ACCOUNT, REGION): home} | {
             (target.account, target.region): ecs
             for target, ecs in zip(self.targets.values(), targets.values(), strict=True)
@@ -117,10 +118,17 @@ class Accounts:
         return answer_of(request.url, 200, {"Parameter": {"Name": PARAMETER, "Value": text}})
 
     def _sts(self, request: Any, **_: Any) -> AWSResponse:
-        self.calls["AssumeRole"] += 1
-        asked = {name: values[0] for name, values in parse_qs(request.body).items()}
-        role, account = asked["RoleArn"], asked["RoleArn"].split(":")[4]
-        if self.refusal or asked.get("ExternalId") != self.external_ids[account]:
+        fields = {name: values[0] for name, values in parse_qs(request.body).items()}
+        self.calls[fields["Action"]] += 1
+        if fields["Action"] == "GetCallerIdentity":
+            text = (
+                "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>"
+                f"arn:aws:iam::{ACCOUNT}:user/me</Arn></GetCallerIdentityResult>"
+                "</GetCallerIdentityResponse>"
+            )
+            return AWSResponse(request.url, 200, {}, Raw(text.encode()))
+        role, account = fields["RoleArn"], fields["RoleArn"].split(":")[4]
+        if self.refusal or fields.get("ExternalId") != self.external_ids[account]:
             text = (
                 "<ErrorResponse><Error><Type>Sender</Type>"
                 f"<Code>{self.refusal or 'AccessDenied'}</Code><Message>User: "
@@ -128,7 +136,7 @@ class Accounts:
                 f"sts:AssumeRole on resource: {role}</Message></Error></ErrorResponse>"
             )
             return AWSResponse(request.url, 403, {}, Raw(text.encode()))
-        self.assumed.append((role, asked["RoleSessionName"]))
+        self.assumed.append((role, fields["RoleSessionName"]))
         key, expiry = f"ASIA{next(self._numbers):016}", self.clock.epoch() + self.seconds
         self._keys[key] = account, expiry
         text = (

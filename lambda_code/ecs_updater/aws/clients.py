@@ -267,6 +267,17 @@ def use(profile: str | None, region: str | None, server_time: ServerTime) -> str
         raise AwsFailure("Session", Outcome.REFUSED, "InvalidSetting", str(error)) from error
 
 
+def arn_prefix(region: str, client: Any = None) -> str:
+    """Returns the beginning of ECS's ARNs in a region of the account of the credentials.
+
+    Needs no permission. Raises AwsFailure.
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    """
+    client = client or session().create_client("sts", config=config(2, 5, 3))
+    _, partition, _, _, account, *_ = call(client, "GetCallerIdentity", "Arn")["Arn"].split(":")
+    return f"arn:{partition}:ecs:{region}:{account}:"
+
+
 def table_arn(name: str, client: Any = None) -> str | None:
     """Returns the ARN of a table, which has the account. None: it does not exist.
 

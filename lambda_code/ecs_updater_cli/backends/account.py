@@ -9,8 +9,9 @@ from typing import Any
 
 from ecs_updater.aws import clients, sqs
 from ecs_updater.aws.dynamodb import Table
-from ecs_updater.aws.ecs import Ecs
+from ecs_updater.aws.ecs import Ecs, locate
 from ecs_updater.aws.sqs import Queue
+from ecs_updater.aws.targets import TargetAccess
 from ecs_updater.context import Clock
 from ecs_updater.errors import AwsFailure
 from ecs_updater.ledger.batch import Batch, Batches, Member, members_of, new_id
@@ -19,10 +20,13 @@ from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.ledger.queries import Progress
 from ecs_updater.ledger.store import RETENTION_DAYS
 from ecs_updater.model.arn import account_prefix
+from ecs_updater.model.request import Request
+from ecs_updater.model.targets import HOME, Targets
 
 from ..errors import AWS, CommandError, input_error
-from ..manifest.entries import ServiceIdentity
+from ..manifest.entries import ServiceIdentity, target_of
 from .aws_errors import UNREACHABLE, aws_errors
+from .targets import ReadAccess, check_places, input_errors, read_targets
 
 
 @dataclass(frozen=True)
@@ -103,11 +107,59 @@ class Account:
         """Its `epoch` agrees with AWS's clocks."""
         self.region = clients.use(profile, region, server_time)
         self.queue_name, self.table_name = f"{name}-fleet.fifo", f"{name}-ledger"
+        self.parameter = f"/{name}/targets"
 
     @cached_property
     def ecs(self) -> Ecs:
-        """The client of ECS."""
+        """The client of ECS, with targets after `use_targets`."""
         return Ecs(may_list=True)
+
+    def use_targets(
+        self,
+        events: Sequence[Mapping[str, Any]],
+        ledger: Ledger | None = None,
+        *,
+        reads_only: bool = True,
+    ) -> None:
+        """Checks the place of each event. Reads the targets if one of the events names one.
+
+        From then on `ecs` has them. `ledger`: that of the function. `reads_only`: take the read
+        roles. Raises CommandError.
+        """
+        if any(map(target_of, events)):
+            self._read_targets(ledger.arn_prefix if ledger else None, reads_only)
+        if home := self.ecs.targets.home or (ledger.arn_prefix if ledger else ""):
+            check_places(events, self.ecs.targets, home)
+
+    @aws_errors()
+    def targets(self, ledger: Ledger | None = None) -> Targets:
+        """Returns the targets, which it reads. `ledger`: that of the function."""
+        self._read_targets(ledger.arn_prefix if ledger else None, reads_only=True)
+        return self.ecs.targets.targets()
+
+    @aws_errors()
+    def _read_targets(self, home: str | None, reads_only: bool) -> None:
+        """Gives `ecs` the targets, unless it has them. `home`: None if it is not known."""
+        if self.ecs.targets.home:
+            return
+        access_class = ReadAccess if reads_only else TargetAccess
+        access = access_class(self.parameter, home or clients.arn_prefix(self.region))
+        read_targets(access, self.parameter, self.region)
+        self.ecs = Ecs(may_list=True, targets=access)
+
+    @aws_errors()
+    def locate(
+        self, cluster: str, service: str, target: str | None, *, reads_only: bool = True
+    ) -> tuple[Request, Ecs]:
+        """Returns a request for a service, with the client of its account and region.
+
+        Raises CommandError.
+        """
+        request = Request(cluster=cluster, service=service, target=target)
+        with input_errors():
+            if target not in (None, HOME):
+                self._read_targets(None, reads_only)
+            return locate(request, self.ecs)
 
     @cached_property
     @aws_errors()
@@ -118,7 +170,12 @@ class Account:
 
     @aws_errors()
     def memory_ledger(self, event: Mapping[str, Any]) -> Ledger:
-        """Returns a ledger in memory. Reads the event's service to check the connection to AWS."""
+        """Returns a ledger in memory. Reads the event's service to check the connection to AWS.
+
+        After `use_targets` it is checked already.
+        """
+        if home := self.ecs.targets.home:
+            return Ledger(MemoryLedger(self.clock.epoch), home)
         # Only this process uses the prefix, so it needs no real account.
         arn = ServiceIdentity.of(event).account or f"arn:aws:ecs:{self.region}:000000000000:"
         try:

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ecs_updater.aws.errors import NEVER_SENT
-from ecs_updater.errors import CREDENTIALS, AwsFailure, EcsUpdaterError, Outcome, one_line
+from ecs_updater.errors import (
+    CREDENTIALS,
+    MESSAGE_LIMIT,
+    AwsFailure,
+    EcsUpdaterError,
+    Outcome,
+    one_line,
+)
 
 from ..batch.state import plain_cause
 from ..errors import AwsError
@@ -55,8 +62,8 @@ def aws_errors() -> Iterator[None]:
 
 def aws_error_of(failure: AwsFailure) -> AwsError:
     """Returns the error of a failed call, with advice where there is some."""
-    reason = one_line(failure.reason.strip(" .:\n"))
-    sentence = f"{failure.operation} failed: {one_line(str(failure)).rstrip('.')}"
+    reason = one_line(failure.reason.strip(" .:\n"), MESSAGE_LIMIT)
+    sentence = f"{failure.operation} failed: {one_line(str(failure), MESSAGE_LIMIT).rstrip('.')}"
     if advice := _ADVICE.get(failure.code):
         sentence = advice.format(reason=reason)
     elif failure.is_about_credentials and _WRONG_CLOCK.search(reason):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from ecs_updater.aws.ecs_reader import (
 )
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.deploy import deploy
-from ecs_updater.errors import AwsFailure, CallerFault
+from ecs_updater.errors import AwsFailure, CallerFault, Outcome, TargetRoleError
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.model.event_parser import UPDATE
@@ -28,6 +29,7 @@ from ..batch.tracker import Row
 from ..manifest.entries import ServiceIdentity
 from ..output.terminal import number_of
 from .aws_errors import aws_error_of, aws_errors
+from .targets import request_of
 
 Result = TypeVar("Result")
 
@@ -78,7 +80,9 @@ def dry_run(
         try:
             call = Call(clock=clock)
             body = deploy(event, environment, ecs, call, table, service=service)["body"]
-        except CallerFault as error:
+        except (CallerFault, TargetRoleError) as error:
+            if isinstance(error, TargetRoleError) and error.outcome is not Outcome.NOT_PERMITTED:
+                raise
             kind, cause = type(error).__name__, plain_cause(str(error))
             status = Status(State.FAILED, cause, error_type=kind, hint=error.hint)
             return ServicePlan(Row(member, status))
@@ -87,9 +91,8 @@ def dry_run(
         deploys = deployment["verdict"] is None and not kinds <= _WITHOUT_DEPLOYMENT
         return ServicePlan(Row(member), changes, deploys, deployment.get("notes", []))
 
-    names = [
-        (member.event["ecs_cluster_name"], member.event["ecs_service_name"]) for member in members
-    ]
+    requests = (ecs.targets.locate(request_of(member.event)) for member in members)
+    names = [(request.cluster, request.service) for request in requests]
     return read_services(ecs, environment, clock, names, plan)
 
 
@@ -109,14 +112,25 @@ def read_services(
     rate_limiter = LocalRateLimiter({name: rate.share(_SHARE) for name, rate in limits}, clock)
 
     @aws_errors()
-    def read_limited(index: int, service: ServiceDescription | None) -> Result:
-        rate_limiter.take(DESCRIBE_REVISION, 1, 0)
-        return read(index, service)
-
     def read_chunk(chunk: range) -> list[Result]:
-        pairs = [names[index] for index in chunk]
-        rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in pairs}), 0)
-        return list(map(read_limited, chunk, describe_services(ecs, pairs, clock.epoch)))
+        descriptions: dict[int, ServiceDescription | None] = {}
+        accounts: dict[str, tuple[Ecs, list[int]]] = {}
+        prefixes = dict.fromkeys(chunk, "")
+        for index in chunk:
+            with suppress(TargetRoleError):  # The update itself fails, too.
+                client = ecs.for_arn(names[index][0])
+                prefixes[index] = client.prefix
+                accounts.setdefault(client.prefix, (client, []))[1].append(index)
+        for prefix, (client, indexes) in accounts.items():
+            pairs = [names[index] for index in indexes]
+            rate_limiter.take(DESCRIBE, len({cluster for cluster, _ in pairs}), 0, prefix)
+            found = describe_services(client, pairs, clock.epoch)
+            descriptions |= zip(indexes, found, strict=True)
+        results = []
+        for index in chunk:
+            rate_limiter.take(DESCRIBE_REVISION, 1, 0, prefixes[index])
+            results.append(read(index, descriptions.get(index)))
+        return results
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         size, total = SERVICES_PER_CALL, len(names)
@@ -130,18 +144,20 @@ def read_services(
 
 def removal_lines(ecs: Ecs, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yields a line for each service that loses tags, and one for services that were not read."""
-    replaced = {
-        (event["ecs_cluster_name"], event["ecs_service_name"]): event
-        for event in events
-        if event.get("action", UPDATE) == UPDATE
-        and "ecs_tag" in event
-        and event.get("ecs_tag_mode", REPLACE) == REPLACE
-    }
+    replaced: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for event in events:
+        is_update = event.get("action", UPDATE) == UPDATE
+        if is_update and "ecs_tag" in event and event.get("ecs_tag_mode", REPLACE) == REPLACE:
+            request = ecs.targets.locate(request_of(event))
+            replaced[request.cluster, request.service] = event
     removals: dict[ServiceIdentity, list[str]] = {}
     unread: list[AwsFailure] = []
     for cluster, names in service_batches(replaced):
         try:
-            services = describe_batch(ecs, cluster, names, 0.0)
+            services = describe_batch(ecs.for_arn(cluster), cluster, names, 0.0)
+        except TargetRoleError as error:
+            unread += filter(None, [error.failure] * len(names))
+            continue
         except AwsFailure as failure:
             # The update itself fails if the cluster does not exist.
             if failure.code != "ClusterNotFoundException":

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
 from ecs_updater.aws.sqs import Outgoing
-from ecs_updater.errors import InvalidEventError
+from ecs_updater.errors import InvalidEventError, Outcome, TargetRoleError
 from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.queries import problem_of
 from ecs_updater.model.arn import group_id, is_named
@@ -22,6 +22,7 @@ from ..manifest.entries import ServiceIdentity
 from ..output.terminal import number_of
 from .account import Account, Ledger
 from .aws_errors import aws_errors
+from .targets import prefix_of
 
 POLL_SECONDS = 1.0
 
@@ -46,6 +47,8 @@ class LedgerBackend:
         self._batch, self._progress = batch, ledger.progress
         self._ecs, self._clock = account.ecs, account.clock
         self._next_count = -math.inf
+        self._uncounted: set[str] = set()
+        """Clusters in targets that this process may not read."""
 
     @aws_errors()
     def poll(self, waiting: Sequence[Row]) -> Mapping[int, Status]:
@@ -67,7 +70,9 @@ class LedgerBackend:
         rolling = [
             row
             for row in waiting
-            if row.state.is_rolling_out and row.status.cluster_arn and row.status.service_arn
+            if row.state.is_rolling_out
+            and row.status.cluster_arn not in ("", *self._uncounted)
+            and row.status.service_arn
         ]
         if not rolling or now < self._next_count:
             return {}
@@ -75,7 +80,15 @@ class LedgerBackend:
         rolling.sort(key=lambda row: row.polled_at)
         cluster = rolling[0].status.cluster_arn
         rows = [row for row in rolling if row.status.cluster_arn == cluster][:SERVICES_PER_CALL]
-        services, _ = self._ecs.describe_services(cluster, [row.status.service_arn for row in rows])
+        arns = [row.status.service_arn for row in rows]
+        try:
+            services, _ = self._ecs.for_arn(cluster).describe_services(cluster, arns)
+        except TargetRoleError as error:
+            if error.outcome is not Outcome.NOT_PERMITTED:
+                raise
+            # The updates need no role of this process, and the ledger has their verdicts.
+            self._uncounted.add(cluster)
+            return {}
         by_arn = {service["serviceArn"]: service for service in services}
         return {
             row.number: counts_of(by_arn[row.status.service_arn], row.status.deployment_id)
@@ -153,7 +166,8 @@ class SqsBackend(LedgerBackend):
         self._queue.send([self._message(member) for member in members])
 
     def _message(self, member: Member) -> Outgoing:
-        key = ServiceIdentity.of(member.event).key(self._prefix)
+        prefix = prefix_of(member.event, self._ecs.targets, self._prefix)
+        key = ServiceIdentity.of(member.event).key(prefix)
         deduplication = hashlib.sha256(member.request_id.encode()).hexdigest()
         body = json.dumps(member.event)
         return Outgoing(body, group_id(key), deduplication, {BATCH: self._batch})

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ecs_updater.ledger.batch import Member
-from ecs_updater.model.arn import name_of, revision_name
+from ecs_updater.model.arn import revision_name
 from ecs_updater.model.event_parser import ROLLBACK
 from ecs_updater.model.revision_settings import CONTAINER_FIELDS, TASK_FIELDS, by_container
 
+from ..manifest.entries import ServiceIdentity
 from ..output.terminal import number_of
 from .state import State, Status, TaskCounts
 
@@ -32,14 +33,14 @@ class Row:
         return self.member.number
 
     @property
-    def cluster(self) -> str:
-        """Name of the cluster."""
-        return name_of(self.member.event["ecs_cluster_name"])
+    def identity(self) -> ServiceIdentity:
+        """The service, with the names of its cluster and its target."""
+        return ServiceIdentity.of(self.member.event)
 
     @property
     def service(self) -> str:
         """Name of the service."""
-        return name_of(self.member.event["ecs_service_name"])
+        return self.identity.service
 
     @property
     def image(self) -> str | None:
@@ -54,8 +55,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Cluster and service."""
-        return f"{self.cluster}/{self.service}"
+        """Target, if there is one, cluster and service."""
+        return str(self.identity)
 
     @property
     def state(self) -> State:

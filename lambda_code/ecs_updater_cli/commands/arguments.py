@@ -79,6 +79,16 @@ _FILE = (
         help="The same as the argument FILE.",
     ),
 )
+_TARGET = Option(
+    "--target",
+    metavar="TARGET",
+    help="Another account and region, by its name in the function's targets.",
+)
+_TARGET_OF_ENTRIES = Option(
+    "--target",
+    metavar="TARGET",
+    help="The target of entries that name none: another account and region.",
+)
 _ORDER = (
     Option(
         "--waves",
@@ -101,6 +111,7 @@ COMMANDS = (
         "deploy.deploy",
         *_FILE,
         *_ORDER,
+        _TARGET_OF_ENTRIES,
         options=BatchOptions,
         about="""Deploy the services of a file and wait for their verdicts.
 
@@ -121,6 +132,7 @@ COMMANDS = (
             help="Only compare, with exit code 4 if a service differs, and write nothing.",
         ),
         *_ORDER,
+        _TARGET_OF_ENTRIES,
         options=StartOptions,
         about="""Deploy what differs between a file and its services.
 
@@ -139,6 +151,7 @@ COMMANDS = (
             shell_complete=complete_name,
             help="The cluster, by name or ARN.",
         ),
+        _TARGET,
         options=AccountOptions,
         about="""Write a file of the services of a cluster: their images and tags, as YAML.
 
@@ -184,6 +197,7 @@ COMMANDS = (
                 "that changes something else."
             ),
         ),
+        _TARGET,
         changes=UpdateOptions,
         options=BatchOptions,
         about="""Update one service and wait for its verdict.
@@ -195,6 +209,7 @@ COMMANDS = (
         "deploy.rollback",
         _CLUSTER,
         _SERVICE,
+        _TARGET,
         options=BatchOptions,
         about="""Return one service to its last good revision and its tags.
 
@@ -230,6 +245,7 @@ COMMANDS = (
             show_default=True,
             help="Stop the task after this time, with exit code 1.",
         ),
+        _TARGET,
         AS_JSON,
         options=AccountOptions,
         about="""Run a command in a one-off task of a service, and wait for its end.
@@ -257,6 +273,7 @@ COMMANDS = (
             help="The later revision. Default: the running one.",
         ),
         Option("--exit-code", is_flag=True, help="Exit with 1 if the revisions differ."),
+        _TARGET,
         AS_JSON,
         options=AccountOptions,
         about="""Compare two revisions of a service, field by field.
@@ -287,6 +304,7 @@ COMMANDS = (
             metavar="KEY=VALUE",
             help="Only services with this tag; all of several.",
         ),
+        _TARGET,
         AS_JSON,
         options=AccountOptions,
         about="""List services: tasks, rollout, revision, images, tags.
@@ -317,6 +335,7 @@ COMMANDS = (
             show_default=True,
             help="Maximum number of updates to list.",
         ),
+        _TARGET,
         AS_JSON,
         options=AccountOptions,
         about="""List updates of the ledger with their outcome, newest first.

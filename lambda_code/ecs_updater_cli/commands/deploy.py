@@ -13,13 +13,12 @@ from ..backends.local import LocalBackend
 from ..backends.preview import ServicePlan, dry_run, removal_lines
 from ..backends.settings import environment
 from ..backends.sqs import SqsBackend
-from ..errors import input_error
-from ..manifest.entries import ServiceIdentity, tasks_before
+from ..manifest.entries import in_target, tasks_before
 from ..output.plan import show_plans
 from ..output.terminal import Printer
 from .options import BatchOptions, StartOptions
 from .update_options import UpdateOptions
-from .validate import check_event, chosen_file, read_entries
+from .validate import check_event, chosen_file, read_entries, service_event
 from .watch import wait_for_batch
 
 
@@ -28,26 +27,32 @@ def deploy(
     file_option: Path | None,
     waves: bool,
     max_failures: int | None,
+    target: str | None,
     options: BatchOptions,
 ) -> int:
     """Deploys the services of a file, with `waves` group after group. Returns the exit code."""
-    entries = read_entries(chosen_file(file, file_option))
+    entries = in_target(read_entries(chosen_file(file, file_option)), target)
     events = [entry.event for entry in entries]
     groups = [entry.group if waves else None for entry in entries]
     return deploy_batch(events, groups, options, max_failures, tasks_before(entries))
 
 
 def update(
-    cluster: str, service: str, image: str | None, changes: UpdateOptions, options: BatchOptions
+    cluster: str,
+    service: str,
+    image: str | None,
+    target: str | None,
+    changes: UpdateOptions,
+    options: BatchOptions,
 ) -> int:
     """Updates one service. Returns the exit code."""
-    return _deploy(changes.event(cluster, service, image), options)
-
-
-def rollback(cluster: str, service: str, options: BatchOptions) -> int:
-    """Rolls one service back. Returns the exit code."""
-    event = {"action": ROLLBACK, "ecs_cluster_name": cluster, "ecs_service_name": service}
+    event = changes.event(cluster, service, image) | service_event(cluster, service, target)
     return _deploy(event, options)
+
+
+def rollback(cluster: str, service: str, target: str | None, options: BatchOptions) -> int:
+    """Rolls one service back. Returns the exit code."""
+    return _deploy({"action": ROLLBACK, **service_event(cluster, service, target)}, options)
 
 
 def _deploy(event: dict[str, Any], options: BatchOptions) -> int:
@@ -84,12 +89,12 @@ def start_batch(
     """Starts the updates and waits for them, as `deploy_batch`."""
     printer = Printer()
     if options.direct:
-        ledger = _local_ledger(account, events, options.no_ledger, printer)
+        kept = None if options.no_ledger else account.ledger
     else:
         _ = account.needed_queue  # Before anything is written.
-        ledger = account.needed_ledger
-    if ledger.is_kept:
-        _check_account(events, ledger.arn_prefix)
+        kept = account.needed_ledger
+    account.use_targets(events, kept, reads_only=not options.direct)
+    ledger = kept or _memory_ledger(account, events, options.no_ledger, printer)
     for line in removal_lines(account.ecs, events):
         printer.note(line)
     started = new_batch(events, groups, max_failures, account.clock, after_task_of)
@@ -103,13 +108,10 @@ def start_batch(
     return wait_for_batch(backend, started, options, printer, account.clock)
 
 
-def _local_ledger(
+def _memory_ledger(
     account: Account, events: Sequence[dict[str, Any]], no_ledger: bool, printer: Printer
 ) -> Ledger:
-    """Returns the table or, with a note, a ledger in memory."""
-    ledger = None if no_ledger else account.ledger
-    if ledger:
-        return ledger
+    """Returns a ledger in memory, with a note."""
     missing = f"there is no table {account.table_name} in {account.region}"
     printer.note(
         f"{'--no-ledger' if no_ledger else missing}: without a ledger there is no lease and "
@@ -123,20 +125,8 @@ def plan_services(
 ) -> Iterator[ServicePlan]:
     """Returns what each event would change, see `dry_run`. Raises CommandError."""
     ledger = None if options.no_ledger else account.ledger
-    if ledger:
-        _check_account(events, ledger.arn_prefix)
+    account.use_targets(events, ledger, reads_only=not options.direct)
     settings = environment(account.table_name)
     table = ledger.table if ledger else None
     members = [Member(number, "", event) for number, event in enumerate(events, 1)]
     return dry_run(account.ecs, table, settings, REAL_TIME, members)
-
-
-def _check_account(events: Sequence[dict[str, Any]], arn_prefix: str) -> None:
-    """Raises CommandError if an event's ARN is of another account or region."""
-    for event in events:
-        identity = ServiceIdentity.of(event)
-        if identity.account not in (None, arn_prefix):
-            raise input_error(
-                f"{identity} is in {identity.account.rstrip(':')}, and this command works in "
-                f"{arn_prefix.rstrip(':')}: take another --profile or --region"
-            )

@@ -1,6 +1,6 @@
 """`ecs-updater diff`: compares two revisions of a service's task definition."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -8,7 +8,8 @@ from rich.text import Text
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.deployments.reader import describe
 from ecs_updater.errors import AwsFailure, CallerFault
-from ecs_updater.model.arn import family, name_of, revision_name
+from ecs_updater.model.arn import family, revision_name
+from ecs_updater.model.event_parser import ROLLBACK
 from ecs_updater.model.request import Request
 from ecs_updater.model.service import task_definition
 
@@ -16,11 +17,12 @@ from ..backends.account import Account
 from ..backends.aws_errors import aws_errors
 from ..batch.state import plain_cause
 from ..errors import NOT_ALL, SUCCEEDED, input_error
-from ..output.changes import change_lines
+from ..manifest.entries import ServiceIdentity
+from ..output.changes import Change, change_lines
 from ..output.revisions import revision_changes
 from ..output.terminal import Printer, number_of, safe
 from .options import AccountOptions
-from .validate import check_event
+from .validate import check_event, service_event
 
 
 def diff(
@@ -29,13 +31,17 @@ def diff(
     first: str | None,
     second: str | None,
     exit_code: bool,
+    target: str | None,
     as_json: bool,
     options: AccountOptions,
 ) -> int:
     """Prints the differences between two revisions. Returns the exit code."""
-    check_event({"action": "rollback", "ecs_cluster_name": cluster, "ecs_service_name": service})
-    ecs, printer = Account(options.name, options.region, options.profile).ecs, Printer()
-    running = _running_revision(ecs, Request(cluster=cluster, service=service))
+    event = service_event(cluster, service, target)
+    check_event({"action": ROLLBACK, **event})
+    account = Account(options.name, options.region, options.profile)
+    request, ecs = account.locate(cluster, service, target)
+    identity = ServiceIdentity.of(event)
+    running = _running_revision(ecs, request)
     before, after = (
         _read(ecs, name)
         for name in (
@@ -45,18 +51,30 @@ def diff(
     )
     changes = revision_changes(before, after, ecs.fields.read_only)
     arns = {"before": before["taskDefinitionArn"], "after": after["taskDefinitionArn"]}
+    _show(identity, arns, changes, as_json)
+    return NOT_ALL if changes and exit_code else SUCCEEDED
+
+
+def _show(
+    identity: ServiceIdentity, arns: Mapping[str, str], changes: Sequence[Change], as_json: bool
+) -> None:
+    """Prints the changes from the revision `before` in `arns` to the one `after`."""
     fields = {
         "type": "diff",
-        "cluster": name_of(cluster),
-        "service": name_of(service),
+        "target": identity.target,
+        "cluster": identity.cluster,
+        "service": identity.service,
         "taskDefinitionArn": arns,
         "changes": changes,
     }
-    names = " -> ".join(map(revision_name, arns.values()))
-    head = Text.assemble((safe(f"{name_of(cluster)}/{name_of(service)}"), "bold"), f"  {names}")
+    revisions = " -> ".join(map(revision_name, arns.values()))
     count = number_of(len(changes), "difference") if changes else "nothing differs"
-    printer.listing([fields], [head, *change_lines(changes), Text(count)], as_json)
-    return NOT_ALL if changes and exit_code else SUCCEEDED
+    lines = [
+        Text.assemble((safe(str(identity)), "bold"), f"  {revisions}"),
+        *change_lines(changes),
+        Text(count),
+    ]
+    Printer().listing([fields], lines, as_json)
 
 
 @aws_errors()

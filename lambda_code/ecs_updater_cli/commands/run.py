@@ -16,9 +16,10 @@ from ..backends.account import Account
 from ..backends.aws_errors import aws_errors
 from ..batch.state import plain_cause
 from ..errors import DETACHED, NOT_ALL, SUCCEEDED, AwsError, CommandError, input_error
+from ..manifest.entries import ServiceIdentity
 from ..output.terminal import Printer, safe
 from .options import AccountOptions
-from .validate import check_event
+from .validate import check_event, service_event
 
 
 def run(
@@ -28,23 +29,26 @@ def run(
     container: str | None,
     task_definition: str | None,
     timeout: int,
+    target: str | None,
     as_json: bool,
     options: AccountOptions,
 ) -> int:
     """Runs a command and prints the end of its log. Returns the exit code."""
-    names = {"ecs_cluster_name": cluster, "ecs_service_name": service}
-    check_event({**names, RUN_BEFORE: {"command": list(command), "timeout_seconds": timeout}})
+    event = service_event(cluster, service, target)
+    check_event({**event, RUN_BEFORE: {"command": list(command), "timeout_seconds": timeout}})
     account, printer = Account(options.name, options.region, options.profile), Printer()
+    request, ecs = account.locate(cluster, service, target, reads_only=False)
+    identity = ServiceIdentity.of(event)
     started: list[str] = []
 
     def on_start(arn: str) -> None:
         started.append(arn)
-        printer.note(f"task {name_of(arn)} of {name_of(cluster)}/{name_of(service)} runs")
+        printer.note(f"task {name_of(arn)} of {identity} runs")
 
     try:
         result = _result(
-            account.ecs,
-            cluster,
+            ecs,
+            request.cluster,
             service,
             command,
             container=container,
@@ -58,10 +62,17 @@ def run(
         raise CommandError(error.code, *error.lines, *map(_unwatched, started)) from None
     except KeyboardInterrupt:
         raise CommandError(DETACHED, "interrupted", *map(_unwatched, started)) from None
+    _show(result, identity, printer, as_json)
+    return SUCCEEDED if result.has_succeeded else NOT_ALL
+
+
+def _show(result: TaskResult, identity: ServiceIdentity, printer: Printer, as_json: bool) -> None:
+    """Prints the result of a task."""
     fields = {
         "type": "task",
-        "cluster": name_of(cluster),
-        "service": name_of(service),
+        "target": identity.target,
+        "cluster": identity.cluster,
+        "service": identity.service,
         "taskArn": result.task_arn,
         "succeeded": result.has_succeeded,
         "exitCode": result.exit_code,
@@ -73,7 +84,6 @@ def run(
     printer.listing([fields], lines, as_json)
     if result.log_note:
         printer.note(result.log_note)
-    return SUCCEEDED if result.has_succeeded else NOT_ALL
 
 
 @aws_errors()

@@ -8,11 +8,14 @@ from typing import Any
 from ecs_updater.api.query import LAUNCH_TYPES, ListQuery
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.aws.ecs_reader import ClusterList, EcsReader
+from ecs_updater.aws.targets import TargetAccess
 from ecs_updater.model.arn import name_of, nearest
+from ecs_updater.model.targets import HOME
 
 from ..backends.account import Account
 from ..backends.aws_errors import aws_errors
-from ..errors import NOT_ALL, SUCCEEDED
+from ..backends.targets import input_errors
+from ..errors import NOT_ALL, SUCCEEDED, AwsError
 from ..output.tables import services_table
 from ..output.terminal import Printer
 from .options import COMMAND, AccountOptions, pairs
@@ -22,6 +25,7 @@ def status(
     services: Sequence[str],
     cluster: str | None,
     tag: Sequence[str],
+    target: str | None,
     as_json: bool,
     options: AccountOptions,
 ) -> int:
@@ -30,8 +34,13 @@ def status(
     account = Account(options.name, options.region, options.profile)
     if options.name != COMMAND:
         _ = account.needed_ledger  # The services are listed without the function, too.
-    reader, printer = FilteredEcsReader(cluster, services), Printer()
-    found = list_services(reader, tags)
+    access = None
+    if target not in (None, HOME):
+        with input_errors():
+            account.targets().named(target)
+        access = account.ecs.targets
+    reader, printer = FilteredEcsReader(cluster, services, targets=access), Printer()
+    found = list_services(reader, tags, target or HOME)
     if found:
         printer.listing(found, [services_table(found)], as_json)
     names = {service["serviceName"] for service in found}
@@ -40,7 +49,8 @@ def status(
         return SUCCEEDED
     if missing:
         printer.note(f"not found: {', '.join(missing)}")
-    place = f"cluster {cluster} in {account.region}" if cluster else account.region
+    place = f"the target {target}" if access else account.region
+    place = f"cluster {cluster} in {place}" if cluster else place
     meant = nearest(name_of([*missing, cluster or ""][0]), reader.names - names)
     question = f": did you mean {meant}?" if meant else ""
     nothing = f"there are no services{' with these tags' if tags else ''}"
@@ -52,10 +62,14 @@ class FilteredEcsReader(EcsReader):
     """Reads only one cluster, or only some services."""
 
     def __init__(
-        self, cluster: str | None = None, services: Sequence[str] = (), client: Any = None
+        self,
+        cluster: str | None = None,
+        services: Sequence[str] = (),
+        client: Any = None,
+        targets: TargetAccess | None = None,
     ):
         """Takes names or ARNs. None and empty mean all."""
-        super().__init__(client)
+        super().__init__(client, targets=targets)
         self._cluster, self._services = cluster, {name_of(name) for name in services}
         self.names: set[str] = set()
         """Names of all services that were found; of all clusters if the cluster was not found."""
@@ -80,17 +94,21 @@ class FilteredEcsReader(EcsReader):
 
 
 @aws_errors()
-def list_services(reader: EcsReader, tags: Mapping[str, str]) -> list[dict[str, Any]]:
+def list_services(
+    reader: EcsReader, tags: Mapping[str, str], target: str = HOME
+) -> list[dict[str, Any]]:
     """Returns the services with these tags, as `ecs_updater.api.serializers.service_view`.
 
-    Raises AwsError.
+    `target`: the name of their target, or `HOME`. Raises AwsError.
     """
     listing = ServiceList(reader)
     found: list[dict[str, Any]] = []
     token: str | None = None
     while True:
-        query = ListQuery(frozenset(LAUNCH_TYPES), tags, images=True, next=token)
+        query = ListQuery(frozenset(LAUNCH_TYPES), tags, True, target, next=token)
         page = listing.page(query, lambda: math.inf)
+        for unavailable in page["unavailable"]:
+            raise AwsError(f"the target {target} cannot be read: {unavailable['reason']}")
         found += page["services"]
         token = page["next"]
         if token is None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 
+from ecs_updater.aws.ecs import Ecs
 from ecs_updater.context import REAL_TIME
 from ecs_updater.deployments.reader import read
 from ecs_updater.errors import AwsFailure, CallerFault
 from ecs_updater.model.arn import name_of, nearest
 from ecs_updater.model.event_parser import ROLLBACK
-from ecs_updater.model.request import Request
+from ecs_updater.model.request import TARGET
 from ecs_updater.model.service import ServiceDescription, Snapshot
 from ecs_updater.model.tags import MERGE
 from ecs_updater.model.task_definition import container_images
@@ -25,7 +26,7 @@ from ..backends.settings import allowing, environment
 from ..batch.state import plain_cause
 from ..errors import NOT_ALL, SUCCEEDED, input_error
 from ..manifest.checks import problems_of_event
-from ..manifest.entries import DEFAULTS, LIST, ManifestEntry, tasks_before
+from ..manifest.entries import DEFAULTS, LIST, ManifestEntry, in_target, tasks_before
 from ..manifest.values import Problem
 from ..output.plan import show_comparison, show_drift
 from ..output.terminal import Printer, safe
@@ -40,11 +41,12 @@ def sync(
     check: bool,
     waves: bool,
     max_failures: int | None,
+    target: str | None,
     options: StartOptions,
 ) -> int:
     """Deploys the entries of a file that differ from their services. Returns the exit code."""
     file = chosen_file(file, file_option)
-    entries = read_entries(file)
+    entries = in_target(read_entries(file), target)
     _reject_rollbacks(entries, str(file))
     account, printer = Account(options.name, options.region, options.profile), Printer()
     # A service does not show whether a deployment was forced.
@@ -75,18 +77,24 @@ def _reject_rollbacks(entries: Sequence[ManifestEntry], file: str) -> None:
             raise input_error(Problem(position, name, sentence).in_file(file))
 
 
-def export(cluster: str, options: AccountOptions) -> int:
+def export(cluster: str, target: str | None, options: AccountOptions) -> int:
     """Prints a file of deployments of the services of a cluster. Returns the exit code."""
     account, printer = Account(options.name, options.region, options.profile), Printer()
-    names = _service_names(account, cluster)
-    common = {"ecs_cluster_name": cluster, "ecs_tag_mode": MERGE}
+    request, ecs = account.locate(cluster, "", target)
+    place = f"the target {target}" if target else account.region
+    names = _service_names(ecs, request.cluster, place)
+    common = {
+        **({TARGET: target} if target else {}),
+        "ecs_cluster_name": cluster,
+        "ecs_tag_mode": MERGE,
+    }
     allowed = allowing()
 
     def read_event(index: int, service: ServiceDescription | None) -> dict[str, Any] | str:
         """Returns the event, or the reason why there is none."""
         name = names[index]
         try:
-            snapshot = read(account.ecs, Request(cluster=cluster, service=name), None, service)
+            snapshot = read(ecs, replace(request, service=name), None, service)
         except CallerFault as error:
             return plain_cause(str(error)).removeprefix(f"ecs_service_name {name} ")
         event = _event_of(name, snapshot)
@@ -94,7 +102,7 @@ def export(cluster: str, options: AccountOptions) -> int:
             return ": ".join(filter(None, ("cannot be written", problem.path, problem.sentence)))
         return event
 
-    pairs = [(cluster, name) for name in names]
+    pairs = [(request.cluster, name) for name in names]
     settings = environment(account.table_name)
     found = list(read_services(account.ecs, settings, REAL_TIME, pairs, read_event))
     parts = [_yaml({DEFAULTS: common}), f"{LIST}:"]
@@ -104,21 +112,22 @@ def export(cluster: str, options: AccountOptions) -> int:
         printer.raw(part)
     if any(isinstance(event, dict) for event in found):
         return SUCCEEDED
-    printer.note(f"cluster {cluster} in {account.region} has no service that can be updated")
+    printer.note(f"cluster {cluster} in {place} has no service that can be updated")
     return NOT_ALL
 
 
 @aws_errors()
-def _service_names(account: Account, cluster: str) -> list[str]:
-    """Returns the names of a cluster's services. Raises CommandError."""
+def _service_names(ecs: Ecs, cluster: str, place: str) -> list[str]:
+    """Returns the names of a cluster's services. `place`: for the error. Raises CommandError."""
     try:
-        return sorted(map(name_of, account.ecs.service_arns(cluster)))
+        return sorted(map(name_of, ecs.service_arns(cluster)))
     except AwsFailure as failure:
         if failure.code != "ClusterNotFoundException":
             raise
-        meant = nearest(name_of(cluster), account.ecs.cluster_names())
+        name = name_of(cluster)
+        meant = nearest(name, ecs.cluster_names())
         question = f": did you mean {meant}?" if meant else ""
-        raise input_error(f"cluster {cluster} not found in {account.region}{question}") from None
+        raise input_error(f"cluster {name} not found in {place}{question}") from None
 
 
 def _event_of(name: str, snapshot: Snapshot) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from ecs_updater.model.request import TARGET
+
 from ..backends.settings import allowing
 from ..errors import SUCCEEDED, input_error
 from ..manifest.checks import checked, problems_of_event
@@ -67,6 +69,12 @@ def read_entries(file: Path) -> list[ManifestEntry]:
     except ManifestError as invalid:
         lines = [problem.in_file(name) for problem in invalid.problems]
         raise input_error(*lines, f"{number_of(len(lines), 'problem')}: nothing was sent") from None
+
+
+def service_event(cluster: str, service: str, target: str | None) -> dict[str, Any]:
+    """Returns the fields of an event that name a service. `target`: None names none."""
+    names = {"ecs_cluster_name": cluster, "ecs_service_name": service}
+    return names | ({} if target is None else {TARGET: target})
 
 
 def check_event(event: dict[str, Any]) -> None:

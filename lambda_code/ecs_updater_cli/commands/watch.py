@@ -30,6 +30,8 @@ def watch(batch: str, direct: bool, options: WatchOptions) -> int:
     account = Account(options.name, options.region, options.profile)
     ledger = account.needed_ledger
     started = ledger.find_batch(batch)
+    events = [member.event for member in started.members]
+    account.use_targets(events, ledger, reads_only=not direct)
     backend = (
         LocalBackend(account, ledger, batch, options)
         if direct

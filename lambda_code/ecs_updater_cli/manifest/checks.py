@@ -201,14 +201,7 @@ def _duplicates(found: Iterable[ManifestEntry]) -> Iterator[Problem]:
             continue
         identity = ServiceIdentity.of(entry.event)
         same = known[identity.cluster, identity.service]
-        first = next(
-            (
-                other
-                for service, other in same
-                if None in (identity.account, service.account) or identity == service
-            ),
-            None,
-        )
+        first = next((other for service, other in same if identity.may_be(service)), None)
         if first:
             position = first.own.position
             sentence = (

@@ -1,12 +1,14 @@
 """The list of deployments with their defaults, and the service of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from ecs_updater.model.arn import account_prefix, name_of, nearest, service_key
 from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, UPDATE
+from ecs_updater.model.request import TARGET
+from ecs_updater.model.targets import HOME
 
 from .values import Document, Position, Problem, Value
 
@@ -27,6 +29,8 @@ class ServiceIdentity:
     """Both are names."""
     account: str | None = None
     """Beginning of the ARN, `arn:aws:ecs:eu-west-1:123456789012:`. None without an ARN."""
+    target: str | None = None
+    """Name of a target. None: account and region are those of the ARN, or those of home."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "ServiceIdentity":
@@ -34,14 +38,35 @@ class ServiceIdentity:
         cluster, service = event["ecs_cluster_name"], event["ecs_service_name"]
         arn = next((text for text in (cluster, service) if text.startswith("arn:")), None)
         account = account_prefix(arn) if arn and arn.count(":") >= 5 else None
-        return cls(name_of(cluster), name_of(service), account)
+        return cls(name_of(cluster), name_of(service), account, target_of(event))
+
+    def may_be(self, other: "ServiceIdentity") -> bool:
+        """Returns whether both can be one service, as far as a file shows it.
+
+        A file does not have the accounts of targets, and no service without an ARN has one.
+        """
+        names = (self.target, self.cluster, self.service)
+        if names != (other.target, other.cluster, other.service):
+            return False
+        return bool(self.target) or None in (self.account, other.account) or self == other
 
     def key(self, account: str) -> str:
-        """Returns the key in the ledger of this `account`."""
+        """Returns the key in the ledger. `account`: the beginning of the ARNs there."""
         return service_key(f"{account}service/{self.cluster}/{self.service}")
 
+    @property
+    def place(self) -> str:
+        """The cluster, after its target if it has one."""
+        return f"{self.target}/{self.cluster}" if self.target else self.cluster
+
     def __str__(self) -> str:
-        return f"{self.cluster}/{self.service}"
+        return f"{self.place}/{self.service}"
+
+
+def target_of(event: Mapping[str, Any]) -> str | None:
+    """Returns the name of an event's target. None: it names none, or home."""
+    target = event.get(TARGET)
+    return target if isinstance(target, str) and target != HOME else None
 
 
 @dataclass(frozen=True)
@@ -76,6 +101,13 @@ class ManifestEntry:
         common = self.defaults.members if self.defaults else {}
         members = self.where(path)[2].members if path else {**common, **self.own.members}
         return members[name].named_at
+
+
+def in_target(found: Sequence[ManifestEntry], target: str | None) -> list[ManifestEntry]:
+    """Returns the entries of a valid file, with `target` in those that name none."""
+    if target is None:
+        return list(found)
+    return [replace(entry, event={TARGET: target, **entry.event}) for entry in found]
 
 
 def tasks_before(found: Sequence[ManifestEntry]) -> dict[int, int]:

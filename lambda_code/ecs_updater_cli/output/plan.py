@@ -66,7 +66,8 @@ def _fields(plan: ServicePlan) -> dict[str, Any]:
     status = plan.row.status
     return {
         "type": "plan",
-        "cluster": plan.row.cluster,
+        "target": plan.row.identity.target,
+        "cluster": plan.row.identity.cluster,
         "service": plan.row.service,
         "image": plan.row.image,
         "deploys": plan.deploys,

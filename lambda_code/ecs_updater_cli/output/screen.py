@@ -171,7 +171,7 @@ def _importance(row: Row) -> tuple[int, float, int]:
 
 def _title(tracker: Tracker, now: float, width: int) -> Text:
     waves = tracker.waves
-    clusters = {row.cluster for row in tracker.rows}
+    clusters = {row.identity.place for row in tracker.rows}
     parts = [
         f"batch {tracker.batch}" if tracker.batch else "from this machine",
         number_of(len(tracker.rows), "service"),
@@ -209,7 +209,7 @@ class _Columns:
 
     def __init__(self, rows: Sequence[Row], width: int):
         self._width = width
-        self._is_single_cluster = len({row.cluster for row in rows}) == 1
+        self._is_single_cluster = len({row.identity.place for row in rows}) == 1
         left = width - (2 + STATE_WIDTH + 2) - _TASKS - _TIME - 2
         images = max(columns_of(row.requested) for row in rows)
         self._image = min(images, max(12, left // 3)) if width >= _IMAGE_MIN_WIDTH else 0

@@ -31,7 +31,9 @@ def services_table(services: Sequence[Mapping[str, Any]]) -> Table:
         rollout = (service["rolloutState"] or "").lower().replace("_", " ")
         _add(
             table,
-            f"{service['clusterName']}/{service['serviceName']}",
+            "/".join(
+                filter(None, (service["target"], service["clusterName"], service["serviceName"]))
+            ),
             f"{service['runningCount']}/{service['desiredCount']}{pending}",
             Text(rollout, _ROLLOUT_STYLES.get(rollout, "")),
             service["taskDefinition"] or "",
@@ -57,12 +59,15 @@ def policies_table(policies: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def updates_table(items: Sequence[Mapping[str, Any]]) -> Table:
-    """Returns entries of the ledger, see `ecs_updater.ledger.queries.SHOWN`."""
+def updates_table(items: Sequence[Mapping[str, Any]], targets: Sequence[str | None]) -> Table:
+    """Returns entries of the ledger, see `ecs_updater.ledger.queries.SHOWN`.
+
+    `targets`: name of the target of each entry. None: home.
+    """
     begun, state = Column("BEGUN", no_wrap=True), Column("STATE", no_wrap=True)
     time = Column("TIME", justify="right", no_wrap=True)
     table = _table(begun, state, "SERVICE", time, "CHANGE", "CAUSE")
-    for item in items:
+    for item, target in zip(items, targets, strict=True):
         status = status_of(item)
         begun_at, ended_at = status.begun_at, status.ended_at
         local_time = datetime.fromtimestamp(begun_at).astimezone() if begun_at else None
@@ -70,7 +75,7 @@ def updates_table(items: Sequence[Mapping[str, Any]]) -> Table:
             table,
             local_time.strftime("%Y-%m-%d %H:%M:%S %Z") if local_time else "",
             Text(status.state, STYLES[status.state]),
-            "/".join(item["service"].split("/")[1:]),
+            "/".join([*filter(None, [target]), *item["service"].split("/")[1:]]),
             duration(ended_at - begun_at if begun_at and ended_at else None),
             _change(item),
             "" if status.state is State.SUCCEEDED else plain_cause(status.cause),

@@ -12,6 +12,7 @@ import pytest
 from botocore.stub import Stubber
 
 from ecs_updater.aws import clients
+from ecs_updater.aws.targets import TargetAccess
 from ecs_updater.context import Clock
 from ecs_updater.errors import AwsFailure, Outcome
 from ecs_updater.ledger.memory import MemoryLedger
@@ -41,7 +42,7 @@ def test_a_message_is_the_event_in_the_group_of_its_service_and_has_its_id():
     sent, started = [], batch([("web", "web:2", None)])
     ledger = SimpleNamespace(progress=None, arn_prefix=PREFIX, is_kept=True)
     account = SimpleNamespace(
-        ecs=None,
+        ecs=SimpleNamespace(targets=TargetAccess()),
         clock=Clock(),
         needed_ledger=ledger,
         needed_queue=SimpleNamespace(send=sent.extend),
@@ -72,7 +73,8 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
         )
         return replace(Row(member), status=status)
 
-    account = SimpleNamespace(ecs=SimpleNamespace(describe_services=describe), clock=clock.clock)
+    ecs = SimpleNamespace(describe_services=describe, for_arn=lambda _: ecs)
+    account = SimpleNamespace(ecs=ecs, clock=clock.clock)
     backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), BATCH, "")
     services = batch([(f"s{number}", "i", None) for number in range(12)])
     rows = [row(member) for member in services.members]

@@ -101,7 +101,8 @@ def _ecs(monkeypatch):
     """A service that runs the second of three revisions."""
     ecs = World().boundary
     monkeypatch.setattr(Account, "ecs", ecs)
-    first, _ = ecs.describe_task_definition("ecs-dummy-task:1")
+    found, _ = ecs.describe_task_definition("ecs-dummy-task:1")
+    first = {name: value for name, value in found.items() if name not in ecs.fields.read_only}
     for image in ("app:2", "app:3"):
         definition = {**first["containerDefinitions"][0], "image": image}
         ecs.register_task_definition({**first, "containerDefinitions": [definition]})

@@ -121,6 +121,7 @@ def test_the_title_names_the_current_wave():
 
 
 SERVICE = {
+    "target": None,
     "clusterName": "shop",
     "serviceName": "web",
     "taskDefinition": "web:7",
@@ -134,6 +135,7 @@ SERVICE = {
 IMAGES = {"app": "a:1", "log": "l:2"}
 OTHER = {
     **SERVICE,
+    "target": "stage",
     "serviceName": "api",
     "rolloutState": None,
     "pendingCount": 0,
@@ -145,10 +147,10 @@ OTHER = {
 def test_services_are_a_table(printer):
     printer.line(services_table([SERVICE, OTHER]))
     assert printer.out() == (
-        "SERVICE    TASKS  ROLLOUT      REVISION  IMAGES                             TAGS\n"
-        "shop/web  2/3 +1  in progress  web:7     registry.example.com/shop/web:2.4  "
+        "SERVICE          TASKS  ROLLOUT      REVISION  IMAGES                             TAGS\n"
+        "shop/web        2/3 +1  in progress  web:7     registry.example.com/shop/web:2.4  "
         "owner=web\\x1b[31m release=42\n"
-        "shop/api     2/3               web:7     app=a:1 log=l:2\n"
+        "stage/shop/api     2/3               web:7     app=a:1 log=l:2\n"
     )
 
 
@@ -184,15 +186,16 @@ def test_past_updates_are_a_table(printer):
     settings = {**item, "before": sides[0], "after": sides[1]}
     counts = [{**side, "service_settings": {"desiredCount": count}} for count in (2, 3)]
     scaled = {**item, "before": counts[0], "after": counts[1]}
-    printer.line(updates_table([item, failed, tagged, settings, scaled]))
+    items = [item, failed, tagged, settings, scaled]
+    printer.line(updates_table(items, [None, None, None, None, "dr"]))
     assert printer.out() == (
-        "BEGUN                    STATE      SERVICE   TIME  CHANGE              CAUSE\n"
-        "2027-01-15 08:00:00 UTC  succeeded  shop/web  1:05  web:1 → web:2\n"
-        "2027-01-15 08:00:00 UTC  failed     shop/web  1:05  rollback to web:2   it died\n"
-        "2027-01-15 08:00:00 UTC  unchanged  shop/web  1:05  tags                only "
+        "BEGUN                    STATE      SERVICE      TIME  CHANGE              CAUSE\n"
+        "2027-01-15 08:00:00 UTC  succeeded  shop/web     1:05  web:1 → web:2\n"
+        "2027-01-15 08:00:00 UTC  failed     shop/web     1:05  rollback to web:2   it died\n"
+        "2027-01-15 08:00:00 UTC  unchanged  shop/web     1:05  tags                only "
         "tags changed\n"
-        "2027-01-15 08:00:00 UTC  succeeded  shop/web  1:05  web:6 → web:7\n"
-        "2027-01-15 08:00:00 UTC  succeeded  shop/web  1:05  desiredCount 2 → 3\n"
+        "2027-01-15 08:00:00 UTC  succeeded  shop/web     1:05  web:6 → web:7\n"
+        "2027-01-15 08:00:00 UTC  succeeded  dr/shop/web  1:05  desiredCount 2 → 3\n"
     )
 
 
