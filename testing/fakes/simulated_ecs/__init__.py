@@ -16,6 +16,7 @@ AWS documents them; it does not judge what ECS accepts (its own refusals are tes
 ``scheduler``    rolling deployments, circuit breaker, rollback
 ``wording``      the sentences of ECS
 ``ids``          identifiers, from a seed
+``express``      Express services: UpdateExpressGatewayService
 ``world``        the cluster: services, task definitions
 ``operations``   the API
 ``model``        requests and answers must fit botocore's model
@@ -24,6 +25,7 @@ AWS documents them; it does not judge what ECS accepts (its own refusals are tes
 """
 
 from .clock import Clock
+from .express import EXPRESS
 from .images import Image
 from .lifecycle import FOREVER, STAGES, HookResult, configuration_of, invoke_at, pause_at
 from .runner import Timing
@@ -32,6 +34,7 @@ from .simulation import BREAKER, BREAKER_WITHOUT_ROLLBACK, SimulatedEcs
 __all__ = [
     "BREAKER",
     "BREAKER_WITHOUT_ROLLBACK",
+    "EXPRESS",
     "FOREVER",
     "STAGES",
     "Clock",

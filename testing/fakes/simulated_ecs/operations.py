@@ -10,6 +10,7 @@ from typing import Any
 
 from fakes.wire import Refusal
 
+from .express import ExpressOperations
 from .history import ServiceDeployment
 from .scheduler import Scheduler
 from .service import Service
@@ -44,6 +45,7 @@ class Operations:
         """By service: until when it is still read as it was before the last UpdateService, and
         how.
         """
+        self.express = ExpressOperations(world, self._begin_update)
         self._has_history = service_deployments is True
         self._refusal = (
             service_deployments
@@ -58,6 +60,8 @@ class Operations:
             "ListServices": self._list_services,
             "DescribeServices": self._describe_services,
             "UpdateService": self._update_service,
+            "DescribeExpressGatewayService": self.express.describe,
+            "UpdateExpressGatewayService": self.express.update,
             "DescribeTaskDefinition": self._describe_task_definition,
             "RegisterTaskDefinition": lambda body: {"taskDefinition": self._world.register(body)},
             "RunTask": lambda body: self._world.run_task(body, self._cluster(body)),
@@ -121,10 +125,7 @@ class Operations:
             )
         if task_definition["status"] != "ACTIVE":
             raise Refusal("ClientException", "TaskDefinition is inactive")
-        self._before_update[service.arn] = (
-            self._world.clock.now() + self._stale_reads,
-            copy.deepcopy(self._service(service, True)),
-        )
+        self._begin_update(service)
         others = {name: value for name, value in body.items() if name in TRIGGERS}
         triggered = any(service.others.get(name) != value for name, value in others.items())
         service.others |= others
@@ -135,6 +136,10 @@ class Operations:
         if task_definition is not running or body.get("forceNewDeployment") or triggered:
             scheduler.deploy(self._world.new_revision(service, task_definition))
         return {"service": self._service(service, with_tags=False)}
+
+    def _begin_update(self, service: Service) -> None:
+        until = self._world.clock.now() + self._stale_reads
+        self._before_update[service.arn] = until, copy.deepcopy(self._service(service, True))
 
     def _read(self, service: Service, with_tags: bool) -> Body:
         until, before = self._before_update.get(service.arn, (0, {}))
