@@ -218,7 +218,7 @@ class ServiceNotActiveError(CallerFault, stage="ecs_service_read"):
 
 
 class DeploymentControllerError(CallerFault, stage="ecs_service_read"):
-    """The service has another deployment controller than ECS, or is of ECS Express Mode."""
+    """The service has another deployment controller than ECS, or no task definition."""
 
 
 class TaskDefinitionFamilyError(CallerFault, stage="ecs_service_read"):

@@ -76,6 +76,8 @@ CALLS = {
         "DescribeServiceDeployments": {"serviceDeploymentArns": [ARN]},
         "DescribeServiceRevisions": {"serviceRevisionArns": [ARN]},
         "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
+        "DescribeExpressGatewayService": {"serviceArn": ARN},
+        "UpdateExpressGatewayService": {"serviceArn": ARN, "taskDefinitionArn": ARN},
         "RunTask": {"cluster": "c", "taskDefinition": "t:2", "startedBy": "s", "clientToken": "t"},
         "StopTask": {"cluster": "c", "task": "t", "reason": "r"},
     },

@@ -13,7 +13,7 @@ from botocore.useragent import UserAgentString
 
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from fakes.memory_dynamodb import ITEM_LIMIT, MemoryDynamodb, size_of
-from fakes.simulated_ecs import BREAKER
+from fakes.simulated_ecs import BREAKER, EXPRESS
 from support.fault_runs import (
     BAD,
     GOOD,
@@ -65,6 +65,9 @@ WITH_SETTINGS = {
         }
     ]
 }
+MANAGED = EXPRESS | {"configuration": {}}
+"""An Express service whose rollouts are as short as those of the others."""
+OWN = MANAGED | {"containers": [EXPRESS["containers"][0] | {"memory": 128}]}
 WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 BROKEN = {"breaker": BREAKER}
 
@@ -158,6 +161,18 @@ SCENARIOS = [
         is_old_inactive=True,
         begins_at="UpdateService",
     ),
+    Scenario("Express", WAIT, "SUCCEEDED", True, options=MANAGED),
+    Scenario("Express, own task definition", WAIT, "SUCCEEDED", True, options=OWN),
+    Scenario(
+        "Express, rolled back by UpdateExpressGatewayService",
+        WAIT | BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        MANAGED | WITHOUT_SERVICE_DEPLOYMENTS,
+        begins_at="UpdateExpressGatewayService",
+    ),
+    Scenario("reconciler, Express", BACK, "ROLLED_BACK", False, BAD, MANAGED, by_reconciler=True),
     Scenario("reconciler, good image", {}, "SUCCEEDED", True, by_reconciler=True),
     Scenario(
         "reconciler, rolls back by StopServiceDeployment",
@@ -192,6 +207,7 @@ READS = ("Describe", "List", "Get", "Query")
 
 FOLLOWED = (
     "update",
+    "Express",
     "update after a task",
     "update, rolled back by StopServiceDeployment",
     "update, rolled back by ECS",

@@ -269,12 +269,6 @@ def test_a_record_that_cannot_be_read_for_a_moment_leads_to_no_verdict(make_worl
     assert world.ecs.service.history[-1].status == "SUCCESSFUL"
 
 
-def test_an_express_service_is_refused_with_what_to_use_instead(make_world):
-    outcome = make_world(express=True).send()
-    assert isinstance(outcome.error, errors.DeploymentControllerError)
-    assert "[ecs_service_read]" in outcome.text and "UpdateExpressGatewayService" in outcome.text
-
-
 # CIRCUIT_BREAKER=enable
 
 ENABLE = {"CIRCUIT_BREAKER": "enable"}

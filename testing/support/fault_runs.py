@@ -15,6 +15,7 @@ from fakes.wire import SERVICE_ARN, Fault, Request
 from .rollout_world import EVENT, OLD_TAGS, Function, Outcome, World
 from .trouble import DYNAMODB, Trouble
 
+CONTAINERS = [{"name": "ecs-dummy-container"}]
 NEW, OLD, OTHER = "app:2", "busybox", "app:3"
 NEW_TAGS = EVENT["ecs_tag"]
 REQUEST = "request-1"
@@ -71,7 +72,13 @@ class Scenario:
     @property
     def state(self) -> tuple[dict[str, str], Mapping[str, str]]:
         """The service in the end."""
-        return {"ecs-dummy-container": self.deployments[-1]}, NEW_TAGS if self.is_new else OLD_TAGS
+        return {self.container: self.deployments[-1]}, NEW_TAGS if self.is_new else OLD_TAGS
+
+    @property
+    def container(self) -> str:
+        """The name of its only container."""
+        name: str = self.options.get("containers", CONTAINERS)[0]["name"]
+        return name
 
     @property
     def settings(self) -> tuple[int, int]:
@@ -309,7 +316,7 @@ class Run:
         has_worked = first is not None and first.verdict == "SUCCEEDED"
         worked = (NEW, NEW_TAGS) if has_worked else (OLD, OLD_TAGS)
         image, tags = (OTHER, OTHER_EVENT["ecs_tag"]) if is_good else worked
-        is_state = world.state == ({"ecs-dummy-container": image}, tags)
+        is_state = world.state == ({self.scenario.container: image}, tags)
         self.expect(is_state, f"the service is {world.state}")
         self.expect(
             outcome.verdict == ("SUCCEEDED" if is_good else "RolloutRolledBackError"),

@@ -18,6 +18,7 @@ from ..model.targets import AnyRequest, Target
 from ..model.task_definition import RegistrableFields
 from . import clients
 from .errors import failure_from, translated
+from .express import Express
 from .logs import Logs
 from .scaling import Scaling
 from .targets import TargetAccess
@@ -42,6 +43,7 @@ WRITES = (
     "StopServiceDeployment",
     "TagResource",
     "UntagResource",
+    "UpdateExpressGatewayService",
     "UpdateService",
 )
 """Calls that change a service or make a revision."""
@@ -90,6 +92,7 @@ class Ecs:
             clients.retry_throttles_only(self._client, operation)
         clients.retry_throttles_only(self._client, "RunTask")
         self.scaling, self.logs = Scaling(self.calls, session=session), Logs(session)
+        self.express = Express(self._client)
         clients.send_request_id(self._client, WRITES)
         shape_for = self._client.meta.service_model.shape_for
         self.fields = RegistrableFields(

@@ -84,6 +84,14 @@ SDK_ERRORS = (BotoCoreError, ClientError, KeyError, ResponseParserError, TypeErr
 """Errors of a call. The last three: a response of status 200 that is not AWS's, but a proxy's."""
 
 
+class ReadFailed(AwsFailure):
+    """A write got no answer, and the read of its result failed."""
+
+    def __init__(self, write: AwsFailure, read: AwsFailure):
+        reason = f"{write.reason}; looking for it failed: {read.reason}"
+        super().__init__(write.operation, Outcome.UNKNOWN, "", reason)
+
+
 def failure_from(operation: str, error: BaseException) -> AwsFailure:
     """Returns the failure of a call of `operation` that raised one of `SDK_ERRORS`."""
     if isinstance(error, ClientError):

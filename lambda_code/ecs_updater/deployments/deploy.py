@@ -341,7 +341,7 @@ def _write_settings(
 
 def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehind) -> None:
     """Writes the plan, and another plan after another update's deployment in between."""
-    applied = write_plan(attempt.ecs, plan, journal, left_behind)
+    applied = write_plan(attempt.ecs, plan, journal, left_behind, attempt.call.clock)
     for plans_left in reversed(range(_MOST_PLANS)):
         other = applied.other_deployment
         if plan.deploys and (applied.deployment_id or other is None):
@@ -393,7 +393,8 @@ def _write(attempt: Attempt, plan: Plan, journal: Journal, left_behind: LeftBehi
             if not again.deploys:
                 journal.planned_again()
                 return
-            plan, applied = again, write_plan(attempt.ecs, again, journal)
+            plan = again
+            applied = write_plan(attempt.ecs, again, journal, clock=attempt.call.clock)
         except EcsUpdaterError as error:
             error.also(f"the service {now}", instead_of=UNCHANGED)
             raise

@@ -34,6 +34,7 @@ from ..model.tags import REPLACE
 from ..registry.manifest import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..settings import OFF, REQUIRE, TAG, Settings
+from .express import plan_express
 from .reader import check_family, read, read_errors
 from .response import of_plan
 from .rollback_target import TargetSearch
@@ -101,9 +102,10 @@ class Planner:
             if (has_to_verify or self._settings.pin_digest != OFF) and request.images:
                 pinned = self._verify_and_pin(request, snapshot)
                 plan = make_plan(snapshot, pinned, self._ecs.fields, self._settings)
-            return plan
-        assert isinstance(request, RollbackRequest)
-        return self._rollback(snapshot, request)
+        else:
+            assert isinstance(request, RollbackRequest)
+            plan = self._rollback(snapshot, request)
+        return plan_express(self._ecs, plan, request) if snapshot.is_express else plan
 
     def plan_again(self, plan: Plan, request: UpdateRequest, applied: Applied) -> Plan | None:
         """Returns the plan after this update replaced another one's new deployment.

@@ -22,6 +22,7 @@ from ..model import service as service_description
 from ..model.arn import name_of, nearest, service_key
 from ..model.request import Request
 from ..model.service import ServiceDescription, Snapshot
+from ..model.tags import MANAGED_TAG
 from ..rollout.rollout_state import rollout_state_of
 from ..rollout.service_deployment import ServiceDeployment
 
@@ -49,6 +50,10 @@ def read(
         check_family(task_definition, request, family)
     primary = service_description.primary_deployment(service)
     tags, own_tags = service_description.tags(service), service_description.own_tags(service)
+    is_express = service.get("resourceManagementType") == "ECS"
+    if is_express:
+        # Without this tag, ECS no longer takes the service for its own.
+        own_tags.pop(MANAGED_TAG, None)
     launch_type = service_description.launch_type(service)
     state = rollout_state_of(service, primary.get("id", ""))
     service_deployment_arn = service.get("currentServiceDeployment")
@@ -73,6 +78,7 @@ def read(
         deployment_configuration=service.get("deploymentConfiguration") or {},
         on_fargate=launch_type == service_description.FARGATE if launch_type else None,
         has_completed=state.deployment is None or state.is_complete,
+        is_express=is_express,
         service=service,
     )
 
@@ -149,11 +155,6 @@ def _updatable_revision(service: Mapping[str, Any], request: Request) -> str:
         reason = (
             f"has the deployment controller {controller}: only a service with the "
             "controller ECS can be given another task definition by UpdateService"
-        )
-    elif service.get("resourceManagementType") == "ECS":
-        reason = (
-            "is an Express service, whose task definition ECS manages: update its image with "
-            "UpdateExpressGatewayService (aws ecs update-express-gateway-service)"
         )
     elif task_definition is None:
         reason = "has neither a task definition nor a deployment of one"

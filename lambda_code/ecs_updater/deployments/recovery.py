@@ -26,11 +26,12 @@ from ..ledger.store import History
 from ..log import keys_of, log_ended, logger
 from ..model.plan import Plan
 from ..model.request import Request
-from ..model.service import own_tags, primary_deployment
+from ..model.service import is_express, own_tags, primary_deployment
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
 from ..settings import Settings
 from . import tag_writer
+from .express import find_deployment
 from .journal import Journal
 from .planner import Planner
 from .reader import read_errors
@@ -256,6 +257,9 @@ class Recovery:
                 journal.joined(primary["id"], current, primary.get("taskDefinition"))
             return has_written
         deployment_id = running_deployment(service, entry) or self._replaced_deployment(entry)
+        if deployment_id is None and is_express(service):
+            with read_errors():
+                deployment_id = find_deployment(self._ecs, entry, service)
         if deployment_id is None:
             return False
         listed: Sequence[Mapping[str, Any]] = service.get("deployments", [])

@@ -14,7 +14,7 @@ from ..errors import AwsFailure, CallerFault, EcsUpdaterError, LeaseHeldError, L
 from ..ledger.entry import Entry, seconds
 from ..model.arn import revision_name
 from ..model.plan import registration
-from ..model.service import own_tags, primary_deployment
+from ..model.service import is_express, own_tags, primary_deployment
 from ..model.service_settings import COUNT, SettingsChange, configuration_with
 from ..model.tags import TagChanges, taken_back
 from ..model.verdict import Verdict
@@ -22,6 +22,7 @@ from ..rollout.judgement import Judgement, PollResult, Scale
 from ..rollout.poller import Poller, Rollout
 from ..settings import Settings
 from . import tag_writer
+from .express import deploy_express
 from .journal import Journal
 from .response import RolloutOutcome, failed, polled_deployment
 from .rollback_target import TargetSearch
@@ -79,7 +80,7 @@ class RollbackRunner:
             primary = primary_deployment(service)
             is_due = entry.rollback.deployment_id is None and not entry.only_changes_settings
             if is_due and primary.get("id") == entry.deployment_id:
-                primary = self._start(journal, target, service_deployment_arn, deadline)
+                primary = self._start(journal, service, target, service_deployment_arn, deadline)
             planned, arn = journal.entry.rollback, primary.get("taskDefinition", "")
             if primary and planned and arn != planned.task_definition_arn:
                 if not _is_rollback_of_ecs(primary):
@@ -98,7 +99,12 @@ class RollbackRunner:
         return self._restore_and_wait(journal, service, primary.get("id"), deadline)
 
     def _start(
-        self, journal: Journal, target: str, service_deployment_arn: str | None, deadline: float
+        self,
+        journal: Journal,
+        service: Mapping[str, Any],
+        target: str,
+        service_deployment_arn: str | None,
+        deadline: float,
     ) -> Mapping[str, Any]:
         """Starts the rollback, also to another target if ECS refuses the revision.
 
@@ -117,13 +123,13 @@ class RollbackRunner:
                 ):
                     return deployment
                 # ECS rolls back to a revision that is not known to have worked.
-            return self._deploy(journal, target)
+            return self._deploy(journal, service, target)
         except AwsFailure as failure:
             if failure.outcome is not Outcome.REFUSED or not (
                 arn := self._find_other_target(journal, target)
             ):
                 raise
-        return self._deploy(journal, arn)
+        return self._deploy(journal, service, arn)
 
     def _is_rolled_back_by_ecs(self, journal: Journal, service_deployment_arn: str) -> bool:
         """Lets ECS roll back. Returns False if the deployment has ended or has no such API."""
@@ -146,13 +152,19 @@ class RollbackRunner:
                 return primary
         return {}
 
-    def _deploy(self, journal: Journal, target: str) -> Mapping[str, Any]:
+    def _deploy(
+        self, journal: Journal, before: Mapping[str, Any], target: str
+    ) -> Mapping[str, Any]:
         """Returns the PRIMARY deployment of UpdateService, which can be repeated.
 
         ECS makes no second deployment of a revision that is being deployed.
         """
         cluster, service = journal.entry.cluster_arn, journal.entry.service_arn
         journal.before_write()
+        if is_express(before):
+            return primary_deployment(
+                deploy_express(self._ecs, before, target, journal, self._clock)
+            )
         try:
             answer = self._ecs.update_service(cluster, service, task_definition=target)
         except AwsFailure as failure:

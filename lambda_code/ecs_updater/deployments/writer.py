@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import NO_SUCH_REVISION
+from ..aws.errors import NO_SUCH_REVISION, ReadFailed
+from ..context import REAL_TIME, Clock
 from ..errors import (
     AwsFailure,
     EcsUpdaterError,
@@ -33,18 +34,11 @@ from ..model.plan import Applied, Plan
 from ..model.service import primary_deployment
 from ..model.task_definition import RegistrableFields
 from . import tag_writer
+from .express import update_express
 from .journal import Journal
 from .tag_writer import UNCHANGED
 
 _NOT_UPDATED = "service could not be update with new task_definition"
-
-
-class _ReadFailed(AwsFailure):
-    """A write got no answer, and the read of its result failed."""
-
-    def __init__(self, write: AwsFailure, read: AwsFailure):
-        reason = f"{write.reason}; looking for it failed: {read.reason}"
-        super().__init__(write.operation, Outcome.UNKNOWN, "", reason)
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,13 @@ class LeftBehind:
 NOTHING = LeftBehind()
 
 
-def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOTHING) -> Applied:
+def write_plan(
+    ecs: Ecs,
+    plan: Plan,
+    journal: Journal,
+    earlier: LeftBehind = NOTHING,
+    clock: Clock = REAL_TIME,
+) -> Applied:
     """Writes a plan: at most one RegisterTaskDefinition, two tag calls and one UpdateService.
 
     Raises one of the errors of the stage `ecs_service_update`, or LeaseHeldError or LedgerError of
@@ -71,11 +71,11 @@ def write_plan(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind = NOT
         _write_tags(ecs, plan, journal)
         if not plan.updates_service:
             return Applied(arn, None, plan.snapshot.updated_on)
-        service = _deploy(ecs, plan, arn, journal)
+        service, arn = _deploy(ecs, plan, arn, journal, clock)
     except UnknownOutcomeError:
         raise
     except EcsUpdaterError as error:
-        if plan.revision is not None:
+        if plan.revision is not None and not plan.express:
             error.also(f"{revision_name(arn)} was registered and is not used")
         raise
     deployment = primary = primary_deployment(service)
@@ -134,7 +134,13 @@ def _other_deployment(
 
 
 def revision_arn(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind) -> str:
-    """Returns the ARN of the revision for the service, registered if it is new."""
+    """Returns the ARN of the revision for the service, registered if it is new.
+
+    If ECS registers it for an Express service, returns its family.
+    """
+    if plan.express:
+        family: str = plan.after["family"]
+        return family
     if earlier.registered or plan.revision is None:
         return earlier.registered or plan.after["taskDefinitionArn"]
     journal.before_write()
@@ -186,7 +192,7 @@ def _register(
         is_refused = failure.outcome is Outcome.REFUSED
         kind = TaskDefinitionRefusedError if is_refused else TaskDefinitionError
         hint = _unknown_fields_hint(plan) if is_refused else ""
-        if isinstance(failure, _ReadFailed):
+        if isinstance(failure, ReadFailed):
             hint = "; it is not known whether it was registered, but nothing uses it"
         sentence = f"new task_definition could not be created {failure.reason}{hint}; {UNCHANGED}"
         raise kind(sentence).caused_by(failure) from failure
@@ -208,7 +214,7 @@ def register_once(ecs: Ecs, revision: Mapping[str, Any], reads_first: bool) -> M
         try:
             found = _find_registered(ecs, revision)
         except AwsFailure as read_failure:
-            raise _ReadFailed(failure, read_failure) from read_failure
+            raise ReadFailed(failure, read_failure) from read_failure
     return found or ecs.register_task_definition(revision)
 
 
@@ -266,13 +272,20 @@ def _unknown_fields_hint(plan: Plan) -> str:
     )
 
 
-def _deploy(ecs: Ecs, plan: Plan, arn: str, journal: Journal) -> Mapping[str, Any]:
-    """Updates the service once, and translates the failure. Returns the service."""
+def _deploy(
+    ecs: Ecs, plan: Plan, arn: str, journal: Journal, clock: Clock
+) -> tuple[Mapping[str, Any], str]:
+    """Updates the service once, and translates the failure.
+
+    Returns the service, and the ARN of its revision.
+    """
     try:
-        return _update_service(ecs, plan, arn, journal)
+        if plan.express is not None and (plan.revision is not None or plan.target is not None):
+            return update_express(ecs, plan, arn, journal, clock)
+        return _update_service(ecs, plan, arn, journal), arn
     except (LeaseHeldError, LedgerError) as error:
         raise UnknownOutcomeError(f"{_NOT_UPDATED} {arn}: no answer, and {error}") from error
-    except _ReadFailed as failure:
+    except ReadFailed as failure:
         tags = ", its tags are the new ones" if plan.changes_tags else ""
         raise UnknownOutcomeError(
             f"{_NOT_UPDATED} {arn}: {failure}; it is not known whether the service took it"
@@ -322,7 +335,7 @@ def _find_deployed(
     try:
         service, _ = ecs.describe_service(snapshot.cluster_arn, snapshot.service_arn)
     except AwsFailure as failure:
-        raise _ReadFailed(write, failure) from failure
+        raise ReadFailed(write, failure) from failure
     service = service or {}
     if not plan.deploys:
         return service if plan.service_settings.is_in(service) else None

@@ -39,6 +39,11 @@ def task_definition(service: Service) -> str | None:
     return service.get("taskDefinition") or primary_deployment(service).get("taskDefinition")
 
 
+def is_express(service: Service) -> bool:
+    """Returns whether ECS manages the service's resources, as in Express Mode."""
+    return service.get("resourceManagementType") == "ECS"
+
+
 def deployment_ids(service: Service) -> frozenset[str]:
     """Returns the ids of all listed deployments."""
     return frozenset(
@@ -99,6 +104,8 @@ class Snapshot:
     on_fargate: bool | None = None
     """Whether the tasks run on Fargate. None: unknown."""
     has_completed: bool = True
+    is_express: bool = False
+    """Whether ECS manages the service's resources, as in Express Mode."""
     service: Mapping[str, Any] = field(default_factory=dict)
     """Answer of DescribeServices."""
 

@@ -23,6 +23,10 @@ TOOL_PREFIX = "ecs-updater:"
 """Prefix of the keys of tags that configure ecs-updater. Replacing the tags keeps them."""
 
 
+MANAGED_TAG = "AmazonECSManaged"
+"""Key of the tag by which ECS recognises the resources of an Express service."""
+
+
 def is_reserved(key: str) -> bool:
     """Returns whether only AWS sets this key: it has the prefix `aws:` in any case."""
     return key.lower().startswith(RESERVED)

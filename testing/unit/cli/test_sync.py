@@ -24,6 +24,7 @@ SERVICES = {
     "pinned": ([PINNED, DIGEST], {"a=b": "c: d - e"}, {}),
     "daemon": (["registry/log:1"], {}, {"schedulingStrategy": "DAEMON", "desiredCount": 3}),
     "canary": (["r/c:1"], {}, {"deploymentConfiguration": {"strategy": "CANARY"}}),
+    "express": (["r/e:1"], {"AmazonECSManaged": "true"}, {"resourceManagementType": "ECS"}),
     "on": (["yes"], {"on": "off", "=": "@", "é": "\u2028ü", LONG: "v" * 256, "empty": ""}, {}),
     "1_0": (["registry/number:010"], {"0x1": "1e3", "2026-01-31": "null"}, {}),
     "null": (["null"], {" lead": "trail ", "- a": "@b"}, {}),
@@ -42,7 +43,6 @@ NOT_UPDATABLE = {
     "task-sets": ("r/i:1", TASK_SETS, "has the deployment controller EXTERNAL: only a service"),
     "gone": ("r/i:1", {"status": "INACTIVE"}, "is INACTIVE, not ACTIVE"),
     "draining": ("r/i:1", {"status": "DRAINING"}, "is DRAINING, not ACTIVE"),
-    "express": ("r/i:1", {"resourceManagementType": "ECS"}, "is an Express service, whose task"),
     "odd": ("r/I:1", {}, "cannot be written: ecs_image_name: image 'r/I:1' is not a valid"),
 }
 SECRET = "hush"
@@ -118,6 +118,7 @@ def test_a_service_that_is_written_does_not_differ_and_nothing_that_can_be_a_sec
         "ecs_tag": {"release": "1.10"},
     }
     assert by_name["web"] == {"ecs_image_name": "registry/web:1", "ecs_tag": {"owner": "platform"}}
+    assert by_name["express"] == {"ecs_image_name": "r/e:1", "ecs_tag": {}}
     assert by_name["on"]["ecs_tag"] == SERVICES["on"][1]
     assert SECRET not in (tmp_path / "deployments.yaml").read_text("ascii")
     assert run("validate")[::2] == (0, "")
@@ -172,11 +173,11 @@ def test_only_what_differs_is_deployed_and_what_the_file_does_not_name_stays(
         '~ shop/two\n    ~ tag.release: "1.10" -> "1.11"\n'
         '~ shop/web\n    ~ image.c0: "registry/web:1" -> "registry/web:2"\n'
         "    not verified: the registry was not asked for registry/web:2 (VERIFY_IMAGE is off)\n"
-        f"{len(deployments)} services: 1 to deploy, 1 to tag only, 10 unchanged. "
+        f"{len(deployments)} services: 1 to deploy, 1 to tag only, 11 unchanged. "
         "Nothing was written.\n"
     )
     code, out, _ = run("sync", "--check", "--json")
-    expected = {"services": len(deployments), "deploy": 1, "tags": 1, "unchanged": 10}
+    expected = {"services": len(deployments), "deploy": 1, "tags": 1, "unchanged": 11}
     assert (code, kinds(out)) == (4, {"exitCode": 4, **expected})
 
     code, out, _ = run("sync", "--direct", "--waves")
