@@ -31,6 +31,8 @@ ALLOWED_FIELDS       :=
 ALLOWED_SECRETS      :=
 # Log group of the tasks, or a pattern such as /ecs/*: the result of a failed run_before has its last lines
 TASK_LOG_GROUP       :=
+# true: permissions for Express services
+EXPRESS_SERVICES     := false
 # Your services: ARNs or patterns of their task and execution roles, separated by commas. Empty: the role of the demo's cluster
 PASSABLE_ROLE_ARNS   :=
 # Other accounts and regions: name of the SSM parameter with the targets, and ARNs or patterns of their roles, separated by commas
@@ -111,7 +113,7 @@ MAKEFLAGS += --no-print-directory
 
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
-export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP PASSABLE_ROLE_ARNS DELETION_PROTECTION
+export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP EXPRESS_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export TARGETS_PARAMETER TARGET_ROLE_ARNS TARGET_READ_ROLE_ARNS HOME_ACCOUNT HOME_REGION EXTERNAL_ID
 export UPDATE_PRINCIPAL_ARNS READ_PRINCIPAL_ARNS
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
@@ -173,7 +175,7 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, instances, direct or fields prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, instances, direct, fields or express prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time

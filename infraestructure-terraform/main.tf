@@ -49,6 +49,7 @@ module "ecs_updater" {
   targets_parameter_name = var.targets_parameter_name
   target_role_arns       = var.target_role_arns
   target_read_role_arns  = var.target_read_role_arns
+  express_services       = var.express_services
   permissions_boundary   = var.permissions_boundary
   deletion_protection    = var.deletion_protection
 
@@ -85,6 +86,7 @@ module "target" {
   passable_role_arns     = var.target.passable_role_arns
   run_tasks              = local.run_tasks
   task_log_group_name    = var.task_log_group_name
+  express_services       = var.express_services
   read_scalable_targets  = local.read_scalable_targets
   permissions_boundary   = var.permissions_boundary
 }

@@ -129,6 +129,12 @@ variable "task_log_group_name" {
   default     = null
 }
 
+variable "express_services" {
+  description = "Permissions for Express services, whose roles passable_role_arns must have, the infrastructure role included."
+  type        = bool
+  default     = null
+}
+
 variable "targets_parameter_name" {
   description = "Name of the SSM parameter with the targets: other accounts and regions. Without it there are none."
   type        = string

@@ -12,7 +12,7 @@ allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES
 
 # allows FIELD: prints whether ALLOWED_FIELDS has it, so that the functions get the permissions it needs.
 allows() { case ",${ALLOWED_FIELDS:-}," in *",$1,"* | *',*,'*) echo true ;; *) echo false ;; esac; }
-tasks=("RunTasks=$(allows run_before)" "TaskLogGroupName=${TASK_LOG_GROUP:-}")
+tasks=("RunTasks=$(allows run_before)" "TaskLogGroupName=${TASK_LOG_GROUP:-}" "ExpressServices=${EXPRESS_SERVICES:-false}")
 
 # The targets of ledger and function.
 targets=("TargetsParameterName=${TARGETS_PARAMETER:-}" "TargetRoleArns=${TARGET_ROLE_ARNS:-}")

@@ -110,6 +110,29 @@ run "one_off_tasks_run_and_stop_in_one_cluster" {
   }
 }
 
+run "express_services_of_one_cluster_get_their_infrastructure_roles" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    express_services   = true
+    passable_role_arns = ["arn:aws:iam::111122223333:role/one"]
+  }
+
+  assert {
+    condition = {
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => [one.Action, one.Resource]
+      if try(contains(["ReadExpressServices", "ChangeExpressServices", "PassInfrastructureRoles"], one.Sid), false)
+      } == {
+      ReadExpressServices     = ["ecs:DescribeExpressGatewayService", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"]
+      ChangeExpressServices   = ["ecs:UpdateExpressGatewayService", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"]
+      PassInfrastructureRoles = ["iam:PassRole", ["arn:aws:iam::111122223333:role/one"]]
+    }
+    error_message = "A statement is missing, or allows another resource."
+  }
+}
+
 run "a_ledger_is_one_table_and_no_other" {
   command = plan
   module {

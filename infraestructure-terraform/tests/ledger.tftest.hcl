@@ -65,6 +65,7 @@ run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
     passable_role_arns     = ["arn:aws:iam::111122223333:role/one"]
     run_tasks              = true
     task_log_group_name    = "/ecs/web"
+    express_services       = true
   }
 
   assert {
@@ -82,6 +83,8 @@ run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
       StopTasks               = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task/team-one/*"
       ReadTaskLogs            = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/ecs/web:log-stream:*"
       PassTaskRoles           = ["arn:aws:iam::111122223333:role/one"]
+      ChangeExpressServices   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"
+      PassInfrastructureRoles = ["arn:aws:iam::111122223333:role/one"]
       UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/ecs-updater-ledger"
       WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-completer:*"
     }

@@ -86,6 +86,15 @@ def test_the_printed_policy_for_the_new_fields_has_the_statements_of_the_functio
     assert by_sid(found) == {sid: expected[sid] for sid in expected.keys() - without.keys()}
 
 
+def test_the_printed_policy_for_express_services_has_the_statements_of_the_function():
+    without, expected = (
+        by_sid(Stack(TEMPLATES["03-lambda.yml"], DIRECT | more).statements)
+        for more in ({}, {"ExpressServices": "true"})
+    )
+    found = policy("express", PASSABLE_ROLE_ARNS=ROLES)
+    assert by_sid(found) == {sid: expected[sid] for sid in expected.keys() - without.keys()}
+
+
 def test_the_printed_policy_for_direct_updates_has_the_roles_statements():
     assert role_stack(**DIRECT).statements == list(
         policy("direct", TASK_DEFINITION_NAME="web", PASSABLE_ROLE_ARNS=ROLES)

@@ -37,6 +37,8 @@ LIMIT = 6144  # Characters of a managed policy without white space.
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/"
 TASK_ROLE, EXECUTION_ROLE = f"{ROLES}task", f"{ROLES}execution"
 TARGET_ROLE = "arn:aws:iam::222222222222:role/ecs-updater-target-update"
+INFRASTRUCTURE_ROLE = f"{ROLES}infrastructure"
+"""Of Express services."""
 EVENT = {
     "ecs_cluster_name": "ECSCluster",
     "ecs_service_name": "ecs-dummy-service",
@@ -59,6 +61,8 @@ NARROWEST = {
     "ecs:DescribeServiceDeployments": {"service", "service-deployment"},
     "ecs:StopServiceDeployment": {"service", "service-deployment"},
     "ecs:DescribeTasks": {"task"},
+    "ecs:DescribeExpressGatewayService": {"service"},
+    "ecs:UpdateExpressGatewayService": {"service"},
     "ecs:ListClusters": {"*"},
     "ecs:ListServices": {"*"},
     "ecs:RunTask": {"task-definition"},
@@ -100,6 +104,11 @@ BESIDE_THE_UPDATE = {
         "ecs:StopServiceDeployment",
         _OF_THE_CLUSTER % "service-deployment" + "/ecs-dummy-service/a",
     ): {},
+    **{
+        (f"ecs:{verb}ExpressGatewayService", _OF_THE_CLUSTER % "service" + "/express"): {}
+        for verb in ("Describe", "Update")
+    },
+    ("iam:PassRole", INFRASTRUCTURE_ROLE): {"iam:PassedToService": "ecs.amazonaws.com"},
     ("ecs:DescribeTasks", _OF_THE_CLUSTER % "task" + "/0123"): {},
     ("ecs:ListTasks", "*"): {"ecs:cluster": _OF_THE_CLUSTER % "cluster"},
     ("ecs:RunTask", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/ecs-dummy-task:2"): {
@@ -208,7 +217,7 @@ def _function_policy():
     parameters = {
         "ClusterName": "ECSCluster",
         "TaskDefinitionFamily": "ecs-dummy-task",
-        "PassableRoleArns": f"{TASK_ROLE},{EXECUTION_ROLE}",
+        "PassableRoleArns": f"{TASK_ROLE},{EXECUTION_ROLE},{INFRASTRUCTURE_ROLE}",
         "VerifyImage": "require",
         "LedgerTableName": "ecs-updater-ledger",
         "RunTasks": "true",
@@ -216,6 +225,7 @@ def _function_policy():
         "ReadScalableTargets": "true",
         "TargetsParameterName": "/ecs-updater/targets",
         "TargetRoleArns": TARGET_ROLE,
+        "ExpressServices": "true",
     }
     return Stack(TEMPLATES["03-lambda.yml"], parameters).statements
 
@@ -324,7 +334,7 @@ def test_the_function_may_change_nothing_of_another(function_policy, requested, 
     ]
 
 
-def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
+def test_roles_are_passed_only_to_ecs_and_revisions_tagged_when_they_are_made(
     function_policy, requested
 ):
     conditional = {
@@ -334,6 +344,7 @@ def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
     }
     assert [action for action, _ in conditional] == [
         "ecs:TagResource",
+        "iam:PassRole",
         "iam:PassRole",
         "iam:PassRole",
     ]
@@ -362,6 +373,7 @@ def test_roles_are_passed_only_to_tasks_and_revisions_tagged_when_they_are_made(
         "target",
         "instances",
         "fields",
+        "express",
     ],
 )
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
@@ -387,6 +399,7 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
         "instances",
         "direct",
         "fields",
+        "express",
     ],
 )
 def test_the_deployers_policies_know_the_partition_of_every_region(part):

@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import boto3
 import pytest
 
-from ecs_updater.aws import dynamodb, ecr, ecs, logs, scaling
+from ecs_updater.aws import dynamodb, ecr, ecs, express, logs, scaling
 from ecs_updater.model.request import GUARDED_FIELDS
 from ecs_updater.settings import PushSettings, QueueSettings, Settings
 from support.cloudformation import TEMPLATES, Stack, allows
@@ -66,6 +66,7 @@ ALL = {
     "RunTasks": "true",
     "TaskLogGroupName": "/ecs/*",
     "ReadScalableTargets": "true",
+    "ExpressServices": "true",
 }
 """The parameters with which the function may do all that it ever may."""
 
@@ -195,6 +196,7 @@ def test_the_policy_allows_the_calls_that_the_code_makes_and_no_other_of_these_s
     gateways = {"ecs": ecs, "dynamodb": dynamodb, "ecr": ecr}
     gateways |= {"logs": logs, "application-autoscaling": scaling}
     called = set().union(*(called_by(module, service) for service, module in gateways.items()))
+    called |= called_by(express, "ecs")
     by_lambda = {"logs:CreateLogStream", "logs:PutLogEvents"}
     # Only the command line watches a batch and lists names and images: test_permissions_fleet.py.
     of_senders = {

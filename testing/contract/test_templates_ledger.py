@@ -60,7 +60,8 @@ def statements(deployed: Stack) -> dict[str, dict[str, Any]]:
 
 
 TASKS = {"RunTasks": "true", "TaskLogGroupName": "/ecs/web-*"}
-BOTH = {"TaskDefinitionFamily": "web", "PassableRoleArns": ROLE, **TASKS}
+EXPRESS = {"ExpressServices": "true"}
+BOTH = {"TaskDefinitionFamily": "web", "PassableRoleArns": ROLE, **TASKS, **EXPRESS}
 FUNCTION = statements(Stack(LAMBDA, {**BOTH, "LedgerTableName": TABLE, "PinDigest": "tag"}))
 RECONCILER = statements(Stack(LEDGER, BOTH))
 
@@ -194,6 +195,14 @@ def test_without_the_parameters_neither_runs_or_stops_tasks_or_reads_their_logs(
     left = statements(Stack(template, {**BOTH, **dict.fromkeys(TASKS, "")})).keys()
     added = {"RunTasks"} if template is LAMBDA else set()
     assert given - left == {"StopTasks", "ReadTaskLogs"} | added
+
+
+@pytest.mark.parametrize("template", [LAMBDA, LEDGER], ids=["function", "reconciler"])
+def test_without_the_parameter_neither_changes_express_services(template):
+    given = statements(Stack(template, BOTH)).keys()
+    left = statements(Stack(template, {**BOTH, "ExpressServices": ""})).keys()
+    added = {"ReadExpressServices"} if template is LAMBDA else set()
+    assert given - left == {"ChangeExpressServices", "PassInfrastructureRoles"} | added
 
 
 def test_the_reconciler_may_what_the_function_may_and_write_its_logs_and_read_many_entries():

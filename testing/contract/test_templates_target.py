@@ -17,6 +17,7 @@ EVERYTHING = {
     "RunTasks": "true",
     "TaskLogGroupName": "/ecs/*",
     "ReadScalableTargets": "true",
+    "ExpressServices": "true",
 }
 # What only an account with the function has: its table, its logs, its queue, and the targets.
 ONLY_AT_HOME = {"UseLedger", "ReadLedger", "ReadRecent", "WriteLogs", "SendDeadLetters"} | {

@@ -60,6 +60,7 @@ SETTINGS = {
     "EXTERNAL_ID": "an-external=id",
     "UPDATE_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/a,arn:aws:iam::111111111111:user/b/*",
     "READ_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/c",
+    "EXPRESS_SERVICES": "true",
     "LAUNCH_TYPE": "EC2",
     "RESERVED_CONCURRENCY": "2",
     "API_AUTH": "iam",

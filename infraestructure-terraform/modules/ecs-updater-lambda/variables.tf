@@ -188,6 +188,18 @@ variable "task_log_group_name" {
   }
 }
 
+variable "express_services" {
+  description = "Permissions for Express services, whose roles passable_role_arns must have, the infrastructure role included: true or false."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.express_services)
+    error_message = "express_services must be true or false."
+  }
+}
+
 variable "read_scalable_targets" {
   description = "Permission to compare ecs_desired_count with the bounds of Application Auto Scaling: true or false."
   type        = bool

@@ -241,6 +241,8 @@ resource "aws_iam_role_policy" "completer" {
       },
       ], length(var.target_role_arns) == 0 ? [] : [
       { Sid = "AssumeTargetRoles", Effect = "Allow", Action = "sts:AssumeRole", Resource = var.target_role_arns },
+      ], !var.express_services ? [] : [
+      { Sid = "ChangeExpressServices", Effect = "Allow", Action = "ecs:UpdateExpressGatewayService", Resource = local.services },
       ], length(var.passable_role_arns) == 0 ? [] : [
       {
         Sid       = "PassTaskRoles"
@@ -248,6 +250,15 @@ resource "aws_iam_role_policy" "completer" {
         Action    = "iam:PassRole"
         Resource  = var.passable_role_arns
         Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+      },
+      # ECS gets the infrastructure role at every update of an Express service.
+      ], !var.express_services || length(var.passable_role_arns) == 0 ? [] : [
+      {
+        Sid       = "PassInfrastructureRoles"
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = var.passable_role_arns
+        Condition = { StringEquals = { "iam:PassedToService" = "ecs.amazonaws.com" } }
       },
     ])
   })

@@ -104,6 +104,18 @@ variable "task_log_group_name" {
   }
 }
 
+variable "express_services" {
+  description = "Permissions for Express services, whose roles passable_role_arns must have, the infrastructure role included: true or false."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.express_services)
+    error_message = "express_services must be true or false."
+  }
+}
+
 variable "targets_parameter_name" {
   description = "Optional name of the SSM parameter with the targets: other accounts and regions, such as /ecs-updater/targets. Without it there are none."
   type        = string

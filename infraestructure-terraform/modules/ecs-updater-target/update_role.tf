@@ -103,6 +103,10 @@ resource "aws_iam_role_policy" "update" {
       !var.read_scalable_targets ? [] : [
         { Sid = "ReadScalableTargets", Effect = "Allow", Action = "application-autoscaling:DescribeScalableTargets", Resource = "*" },
       ],
+      !var.express_services ? [] : [
+        { Sid = "ReadExpressServices", Effect = "Allow", Action = "ecs:DescribeExpressGatewayService", Resource = local.services },
+        { Sid = "ChangeExpressServices", Effect = "Allow", Action = "ecs:UpdateExpressGatewayService", Resource = local.services },
+      ],
       length(var.passable_role_arns) == 0 ? [] : [
         {
           Sid       = "PassTaskRoles"
@@ -110,6 +114,16 @@ resource "aws_iam_role_policy" "update" {
           Action    = "iam:PassRole"
           Resource  = var.passable_role_arns
           Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+        },
+      ],
+      # ECS gets the infrastructure role at every update of an Express service.
+      !var.express_services || length(var.passable_role_arns) == 0 ? [] : [
+        {
+          Sid       = "PassInfrastructureRoles"
+          Effect    = "Allow"
+          Action    = "iam:PassRole"
+          Resource  = var.passable_role_arns
+          Condition = { StringEquals = { "iam:PassedToService" = "ecs.amazonaws.com" } }
         },
       ],
     )

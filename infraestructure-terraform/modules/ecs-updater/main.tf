@@ -25,6 +25,7 @@ module "ledger" {
   task_log_group_name    = var.task_log_group_name
   targets_parameter_name = var.targets_parameter_name
   target_role_arns       = var.target_role_arns
+  express_services       = var.express_services
   permissions_boundary   = var.permissions_boundary
 
   deletion_protection   = var.deletion_protection
@@ -60,6 +61,7 @@ module "lambda" {
   task_log_group_name    = var.task_log_group_name
   targets_parameter_name = var.targets_parameter_name
   target_role_arns       = var.target_role_arns
+  express_services       = var.express_services
   read_scalable_targets  = local.read_scalable_targets
   permissions_boundary   = var.permissions_boundary
 
