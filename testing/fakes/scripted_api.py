@@ -37,6 +37,8 @@ class ScriptedApi:
         self.tag_filters, self.auth = tag_filters, auth
         self.services: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
+        self.unavailable: list[dict[str, str]] = []
+        """Targets that the list cannot read."""
         self.page_size = 1000
         self.scope = {
             "account": "123456789012",
@@ -117,8 +119,14 @@ class ScriptedApi:
         )
 
     def _updates(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        wanted = {f"{name}Name": query[name] for name in ("cluster", "service") if name in query}
-        return [update for update in self.deployments if wanted.items() <= update.items()]
+        place, _, cluster = query.get("cluster", "").rpartition("cluster/")
+        wanted = {"clusterName": cluster} if cluster else {}
+        wanted |= {"serviceName": query["service"]} if "service" in query else {}
+        return [
+            update
+            for update in self.deployments
+            if wanted.items() <= update.items() and update["serviceArn"].startswith(place)
+        ]
 
     def _list(self, query: dict[str, str]) -> Answer:
         wanted = {(key, query[key]) for key in self.tag_filters if key in query}
@@ -127,9 +135,11 @@ class ScriptedApi:
             service
             for service in self.services
             if ("ALL" in types or service["launchType"] in types)
+            and query.get("target") in (None, service.get("target") or "home")
             and wanted <= {(tag["key"], tag["value"]) for tag in service["tags"]}
         ]
-        return self._page("services", services, query)
+        status, headers, page = self._page("services", services, query)
+        return status, headers, page | {"unavailable": self.unavailable}
 
     def _page(self, name: str, rows: list[dict[str, Any]], query: dict[str, str]) -> Answer:
         begin = int(query.get("next", 0))

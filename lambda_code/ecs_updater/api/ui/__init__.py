@@ -20,6 +20,7 @@ _SCRIPTS = (
     "base.js",
     "words.js",
     "list.js",
+    "targets.js",
     "deployments.js",
     "services.js",
     "details.js",

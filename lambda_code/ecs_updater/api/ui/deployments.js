@@ -18,7 +18,7 @@ function deploymentRow(update, isInBatch) {
   const [kind, word] = verdictOf(update);
   return row(isInBatch ? "member" : "",
     cell("verdict", badge(kind, word)),
-    head(addressOf(update), update.serviceName, value(update.clusterName)),
+    head(addressOf(update), update.serviceName, ...clusterOf(update)),
     cell("change", line("", ...change(update)), line(problemOf(update) ? "" : "muted", value(plainCause(update.cause ?? "")))),
     cell("when", line("", time(update.begunAt)), line("muted", took(update, "took ") ?? "")));
 }
@@ -40,11 +40,12 @@ const deployments = new List("deployments", {
   first: "the last",
   none: "No deployment was recorded yet. The next one will be here.",
   parameters: () => ({ limit: "50" }),
-  depends: () => "",
+  // A row shows its target, which the list of services has.
+  depends: () => deployments.rows.map(targetOf).join(),
   isWanted(update) {
     const { serviceName, clusterName, batch, requestId, cause, before, after } = update;
     const images = [...imagesOf(before), ...imagesOf(after)];
-    return isOfSelected(update) && contains(serviceName, clusterName, batch, requestId, cause, ...images, ...tagsOf(after));
+    return isOfSelected(update) && contains(serviceName, clusterName, targetOf(update), batch, requestId, cause, ...images, ...tagsOf(after));
   },
   groups: {
     "in-progress": isOpen,

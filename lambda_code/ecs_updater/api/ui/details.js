@@ -1,4 +1,5 @@
-// A deployment or a service in a dialog, each at an address of its own: #/deployments/ID and #/services/CLUSTER/SERVICE.
+// A deployment or a service in a dialog, each at an address of its own: #/deployments/ID, and #/services/CLUSTER/SERVICE with
+// /TARGET where it has one.
 const dialog = $("details");
 const opened = { hash: null, running: null, shown: null, isLeft: false };
 
@@ -19,9 +20,13 @@ const CONSOLES = new Map([
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** What to do with a service: look at it in the AWS console, or roll it back. */
-function actions({ clusterName, serviceName, serviceArn }) {
+function actions(about) {
+  const { clusterName, serviceName, serviceArn } = about;
   const [, partition, region] = /^arn:([\w-]+):ecs:([\w-]+):/.exec(serviceArn) ?? [];
-  const argv = ["ecs-updater", "rollback", clusterName, serviceName, ...(region ? ["--region", region] : [])];
+  const target = targetOf(about);
+  const home = target ? scope.region : region;
+  const options = [...(target ? ["--target", target] : []), ...(home ? ["--region", home] : [])];
+  const argv = ["ecs-updater", "rollback", clusterName, serviceName, ...options];
   const command = argv.map(quoted).join(" ");
   const code = el("code", null, command);
   const copy = el("button", { type: "button" }, "Copy");
@@ -33,13 +38,16 @@ function actions({ clusterName, serviceName, serviceArn }) {
   const path = [clusterName, "services", serviceName].map(encodeURIComponent).join("/");
   const href = `https://${region}.${CONSOLES.get(partition)}/ecs/v2/clusters/${path}/deployments?region=${region}`;
   const link = el("a", { href, target: "_blank", rel: "noreferrer" }, "Open in the AWS console");
+  const inConsole = CONSOLES.has(partition) ? [el("p", null, link)] : [];
+  // The command needs the name of the target.
+  if (target && !known.has(target)) return inConsole;
   return [
-    CONSOLES.has(partition) ? el("p", null, link) : null,
+    ...inConsole,
     el("h3", null, "Roll back"),
     el("div", { class: "command" }, el("pre", { tabindex: "0", "aria-label": "Command" }, code), copy),
     el("p", { class: "muted" },
       "Restores the last revision that worked, with its tags. Without a queue, add ", el("code", null, "--direct"), "."),
-  ].filter(Boolean);
+  ];
 }
 
 /** A heading and what changed below it, or that nothing did. */
@@ -68,6 +76,7 @@ function deploymentDetails(update) {
       ["Ended", moment(endedAt)],
       ["Duration", took(update, "")],
       ["Step", isOpen(update) && words(update.state)],
+      ["Target", targetOf(update) && value(targetOf(update))],
       ["Action", update.action === "rollback" ? "Rollback to the last revision that worked" : "Update"],
       ["Sender", update.caller && value(update.caller)],
       ["Batch", update.batch && mono(update.batch)],
@@ -98,6 +107,7 @@ function serviceDetails(service, updates) {
     facts([
       ["State", badge(...stateOf(service))],
       ["Tasks", `${runningCount} of ${desiredCount} running${pendingCount ? `, ${pendingCount} pending` : ""}`],
+      ["Target", targetOf(service) && value(targetOf(service))],
       ["Runs on", value(launchOf(service))],
       ["Revision", mono(service.taskDefinition)],
     ]),
@@ -132,10 +142,12 @@ async function readDetails() {
       if (!/^(?!\.+$)[\w.~-]+$/.test(names[0])) throw new ApiError("This is not the address of a deployment.");
       about = await api(`deployments/${names[0]}`, {}, signal);
     } else {
-      about = services.rows.find((service) => service.clusterName === names[0] && service.serviceName === names[1]);
+      about = services.rows.find((service) =>
+        service.clusterName === names[0] && service.serviceName === names[1] && (targetOf(service) ?? undefined) === names[2]);
       if (!about && services.isBusy) return; // It is read again after the list.
       if (!about) throw new ApiError("The list of services does not have it.");
-      const ledger = await api("deployments", { cluster: names[0], service: names[1], limit: "5" }, signal).catch((error) => {
+      const cluster = targetOf(about) ? about.clusterArn : names[0];
+      const ledger = await api("deployments", { cluster, service: names[1], limit: "5" }, signal).catch((error) => {
         if (signal.aborted) throw error;
         setText($("details-error"), error.message);
       });
@@ -144,7 +156,7 @@ async function readDetails() {
     const text = JSON.stringify([about, more]);
     if (text === opened.shown) return;
     opened.shown = text;
-    $("details-title").replaceChildren(value(about.serviceName), el("span", { class: "muted" }, " in ", value(about.clusterName)));
+    $("details-title").replaceChildren(value(about.serviceName), el("span", { class: "muted" }, " in ", ...clusterOf(about)));
     $("details-body").replaceChildren(...(more ? serviceDetails(about, more) : deploymentDetails(about)));
     tick();
   } catch (error) {

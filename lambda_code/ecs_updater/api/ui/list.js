@@ -28,14 +28,17 @@ class List {
     this.begun = Date.now();
     this.setBusy(true);
     try {
-      let { rows, next, loaded } = more ? this : { rows: [], next: null, loaded: 0 };
+      let { rows, next, loaded, unavailable } = more ? this : { rows: [], next: null, loaded: 0, unavailable: [] };
       for (let page = 1; page <= most && (page === 1 || next); page += 1) {
         const answer = await api(this.path, { ...this.parameters(), next }, signal);
         rows = rows.concat(answer[this.name]);
         next = answer.next;
         loaded += 1;
-        if (!next || page === most || rows.length > this.rows.length) Object.assign(this, { rows, next, loaded });
+        const others = (answer.unavailable ?? []).filter(({ target }) => !unavailable.some((each) => each.target === target));
+        unavailable = [...unavailable, ...others];
+        if (!next || page === most || rows.length > this.rows.length) Object.assign(this, { rows, next, loaded, unavailable });
         showScope(answer);
+        showTargets(answer);
         render();
       }
       this.failure = null;
@@ -49,7 +52,7 @@ class List {
 
   clear() {
     this.running?.abort();
-    Object.assign(this, { rows: [], next: null, loaded: 0, failure: null, isBusy: false });
+    Object.assign(this, { rows: [], next: null, loaded: 0, unavailable: [], failure: null, isBusy: false });
   }
 
   /** The rows that the filters and the count `group` select; all counts with the group "". */
@@ -61,7 +64,7 @@ class List {
     const rows = this.selected(this.group);
     const nothing = this.rows.length || isFiltered() ? "Nothing that was loaded matches the filters." : this.none;
     const empty = this.loaded ? nothing : this.failure ? "Nothing could be loaded." : "Loading…";
-    setText(this.part("error"), this.failure?.message ?? "");
+    setText(this.part("error"), [this.failure?.message, ...this.unavailable.map(unavailableText)].filter(Boolean).join("\n"));
     setText(this.part("empty"), rows.length ? "" : empty);
     this.part("clear").hidden = rows.length > 0 || empty !== nothing || !isFiltered();
     const part = rows.length === this.rows.length ? "" : `${rows.length} of `;

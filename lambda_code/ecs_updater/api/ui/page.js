@@ -14,6 +14,7 @@ function show(which) {
 
 /** Shows where the API is, once it has said so. */
 function showScope({ account, region, environment }) {
+  Object.assign(scope, { account, region });
   setText($("environment"), environment ?? "");
   setText($("where"), [region, account && `account ${account}`].filter(Boolean).join(" · "));
 }
@@ -28,9 +29,10 @@ function contains(...texts) {
   return texts.flat().some((text) => String(text ?? "").toLowerCase().includes(wanted));
 }
 
-/** Whether the API selects the services, by launch type or tags. */
-const isSelecting = () => $("launch-type").value !== "ALL" || tagFilters().length > 0;
-const fieldsInUse = () => [$("text").value.trim(), $("launch-type").value !== "ALL", ...tagFilters()].filter(Boolean).length;
+/** Whether the API selects the services, by launch type, target or tags. */
+const selections = () => [$("launch-type").value !== "ALL", $("target").value, ...tagFilters()].filter(Boolean);
+const isSelecting = () => selections().length > 0;
+const fieldsInUse = () => selections().length + ($("text").value.trim() ? 1 : 0);
 const isFiltered = () => Boolean(fieldsInUse() || deployments.group || services.group);
 
 /** The kind and the sentence of the answer to "is something wrong?". */
@@ -38,7 +40,7 @@ function answer() {
   const number = services.selected("attention").length;
   const moving = deployments.selected("in-progress").length;
   if (number) return ["bad", `${count(number, "service")} need${number === 1 ? "s" : ""} attention`];
-  if (services.failure || deployments.failure) return ["idle", "Not everything could be loaded"];
+  if (services.failure || deployments.failure || services.unavailable.length) return ["idle", "Not everything could be loaded"];
   if (!(services.loaded && deployments.loaded)) return ["moving", "Loading…"];
   if (!services.selected("").length && fieldsInUse()) return ["idle", "The filters select no service"];
   const where = fieldsInUse() ? " in this selection" : services.next ? " so far" : "";
@@ -103,6 +105,7 @@ function forget(message) {
   $("details-body").replaceChildren();
   $("details-title").replaceChildren();
   showScope({});
+  forgetTargets();
   for (const list of Object.values(lists)) list.clear();
   render();
   show("entry");
@@ -167,6 +170,7 @@ for (const clear of document.querySelectorAll(".clear")) {
 }
 $("text").addEventListener("input", render);
 $("launch-type").addEventListener("change", refreshSoon);
+$("target").addEventListener("change", refreshSoon);
 $("tag-fields").addEventListener("change", refreshSoon);
 $("filters").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -1,6 +1,6 @@
 // The list of services. Those that need attention come first, then those in progress.
-const addressOfService = ({ clusterName, serviceName }) =>
-  `#/services/${encodeURIComponent(clusterName)}/${encodeURIComponent(serviceName)}`;
+const addressOfService = ({ clusterName, serviceName, target }) =>
+  `#/services/${[clusterName, serviceName, ...(target ? [target] : [])].map(encodeURIComponent).join("/")}`;
 
 /** The kind and the word of what a service's tasks are at. */
 function stateOf({ rolloutState, runningCount, desiredCount }) {
@@ -10,8 +10,10 @@ function stateOf({ rolloutState, runningCount, desiredCount }) {
   return rolloutState === "COMPLETED" ? ["good", "Steady"] : ["idle", words(rolloutState ?? "RUNNING")];
 }
 
-/** Whether two rows are of one service. Its ARN has two forms, so the names decide. */
-const isOfService = (one, other) => one.serviceName === other.serviceName && one.clusterName === other.clusterName;
+/** Whether two rows are of one service. Its ARN has two forms, so the names and the place decide. */
+const isOfService = (one, other) =>
+  one.serviceName === other.serviceName && one.clusterName === other.clusterName &&
+  placeOf(one.serviceArn) === placeOf(other.serviceArn);
 
 /** The word for a service's last deployment if that did not succeed, else undefined. */
 function lastProblem(service) {
@@ -39,7 +41,7 @@ function serviceRow(service) {
   const tags = tagsOf(service).flatMap(([key, text]) => [value(key, "muted"), " ", value(text), " "]);
   return row("",
     cell("verdict", badge(...stateOf(service)), problem ? line("problem", `last ${problem}`) : null),
-    head(addressOfService(service), service.serviceName, value(service.clusterName)),
+    head(addressOfService(service), service.serviceName, ...clusterOf(service)),
     cell("tasks", line("", `${running} of ${desired}`), line("muted", pending ? `${pending} pending` : "")),
     cell("change",
       line("", first ? imageText(first[1]) : value(null), others.length ? ` and ${others.length} more` : null),
@@ -54,14 +56,15 @@ const services = new List("services", {
   parameters: () => ({
     ...Object.fromEntries(tagFilters()),
     launch_type: $("launch-type").value,
+    target: $("target").value,
     images: "1",
     limit: "100", // So many new task definitions are read within ECS's rates.
   }),
   // A row shows its last deployment, too.
   depends: () => services.rows.map(lastProblem).join(),
   isWanted(service) {
-    const { serviceName, clusterName, taskDefinition } = service;
-    return contains(serviceName, clusterName, taskDefinition, ...imagesOf(service), ...tagsOf(service));
+    const { serviceName, clusterName, target, taskDefinition } = service;
+    return contains(serviceName, clusterName, target, taskDefinition, ...imagesOf(service), ...tagsOf(service));
   },
   groups: { attention: needsAttention },
   arranged: (rows) => rows.toSorted((one, other) => rank(one) - rank(other)).map(serviceRow),
