@@ -115,7 +115,8 @@ def _cells(event: Event) -> list[str]:
 
 
 def _name(event: Event) -> str:
-    return f"{event['cluster']}/{event['service']}"
+    names = event["target"], event["cluster"], event["service"]
+    return "/".join(filter(None, names))
 
 
 def _verdict(event: Event) -> str:

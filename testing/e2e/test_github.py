@@ -178,6 +178,34 @@ def test_a_sync_has_the_plan_and_the_results_in_the_summary(runner):
     assert again.status == 0 and "| `NO_CHANGE` |" in again.summary, again
 
 
+def test_the_target_of_a_step_is_another_account_and_region(runner, emulator):
+    account, region = "222222222222", "eu-central-1"
+    keys = {"aws_access_key_id": account, "aws_secret_access_key": "test"}
+    ecs = emulator.client("ecs", region_name=region, **keys)
+    ecs.create_cluster(clusterName="shop")
+    container = {"name": "web", "image": "busybox:1.36", "memory": 64}
+    ecs.register_task_definition(family="web", containerDefinitions=[container])
+    ecs.create_service(cluster="shop", serviceName="web", taskDefinition="web", desiredCount=1)
+    roles = {
+        f"{kind}_role": f"arn:aws:iam::{account}:role/ecs-updater-target-{kind}-{region}"
+        for kind in ("update", "read")
+    }
+    target = {"account": account, "region": region, "external_id": "an-external-id", **roles}
+    emulator.client("ssm").put_parameter(
+        Name="/ecs-updater/targets", Value=json.dumps({"production": target}), Type="SecureString"
+    )
+
+    service = {"cluster": "shop", "service": "web", "target": "production"}
+    done = runner.use(**service, image="busybox:1.37", direct="true")
+
+    assert (done.status, done.outputs["verdict"]) == (0, "SUCCEEDED"), done
+    revision = f"arn:aws:ecs:{region}:{account}:task-definition/web:2"
+    assert done.outputs["task-definition-arn"] == revision
+    assert "| `production/shop/web` | `busybox:1.37` | `SUCCEEDED` | `web:2` |" in done.summary
+    (found,) = ecs.describe_services(cluster="shop", services=["web"])["services"]
+    assert found["taskDefinition"] == revision
+
+
 UPDATE = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "busybox"}
 
 
