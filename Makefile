@@ -14,6 +14,8 @@ TASK_DEFINITION_NAME := ecs-dummy-task
 CONTAINER_IMAGE      := busybox
 # FARGATE, or EC2 for an Auto Scaling group of instances
 LAUNCH_TYPE          := FARGATE
+# ROLLING, or BLUE_GREEN, LINEAR or CANARY, which make a load balancer
+STRATEGY             := ROLLING
 TAG_NAME             := old-custom-tag-name
 TAG_VALUE            := old-custom-tag-value
 
@@ -55,7 +57,7 @@ READ_PRINCIPAL_ARNS  :=
 # Authentication of the API: key (API key) or iam (API key and IAM signature)
 API_AUTH             := key
 
-# Stacks $(STACK_NAME)-vpc, -ecs, -ledger, -lambda, -api, -fleet, -push, -codepipeline and -target, and the tags of their resources
+# Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline and -target, and the tags of their resources
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -111,7 +113,7 @@ SHELL := bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
-export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE
+export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE STRATEGY
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
 export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP EXPRESS_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export TARGETS_PARAMETER TARGET_ROLE_ARNS TARGET_READ_ROLE_ARNS HOME_ACCOUNT HOME_REGION EXTERNAL_ID
@@ -175,7 +177,7 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, instances, direct, fields or express prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, strategy, instances, direct, fields or express prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time

@@ -28,6 +28,18 @@ module "ecs_cluster" {
   task_security_group_id = module.vpc.task_security_group_id
 }
 
+# Only for the strategies of ECS that shift traffic. The service that uses it is not managed here.
+module "load_balancer" {
+  source = "./modules/ecs-updater-load-balancer"
+  count  = var.load_balancer ? 1 : 0
+
+  name                 = "${var.stack_name}-alb"
+  vpc_id               = module.vpc.vpc_id
+  vpc_cidr             = module.vpc.vpc_cidr
+  subnet_ids           = module.vpc.subnet_ids
+  permissions_boundary = var.permissions_boundary
+}
+
 module "ecs_updater" {
   source = "./modules/ecs-updater"
 

@@ -1,6 +1,7 @@
 # The outputs of the stacks. Each module describes its own.
 
 output "vpc_id" { value = module.vpc.vpc_id }
+output "vpc_cidr" { value = module.vpc.vpc_cidr }
 output "subnet_ids" { value = module.vpc.subnet_ids }
 output "task_security_group_id" { value = module.vpc.task_security_group_id }
 
@@ -9,6 +10,14 @@ output "cluster_arn" { value = module.ecs_cluster.cluster_arn }
 output "task_execution_role_arn" { value = module.ecs_cluster.task_execution_role_arn }
 output "task_log_group_name" { value = module.ecs_cluster.task_log_group_name }
 output "launch_type" { value = module.ecs_cluster.launch_type }
+
+output "target_group_arn" { value = one(module.load_balancer[*].target_group_arn) }
+output "alternate_target_group_arn" { value = one(module.load_balancer[*].alternate_target_group_arn) }
+output "production_listener_rule_arn" { value = one(module.load_balancer[*].production_listener_rule_arn) }
+output "test_listener_rule_arn" { value = one(module.load_balancer[*].test_listener_rule_arn) }
+output "infrastructure_role_arn" { value = one(module.load_balancer[*].infrastructure_role_arn) }
+output "load_balancer_security_group_id" { value = one(module.load_balancer[*].load_balancer_security_group_id) }
+output "load_balancer_dns_name" { value = one(module.load_balancer[*].load_balancer_dns_name) }
 
 output "ledger_cluster_name" { value = module.ecs_updater.ledger.ledger_cluster_name }
 output "ledger_table_name" { value = module.ecs_updater.ledger.ledger_table_name }

@@ -183,6 +183,13 @@ variable "endpoint_url" {
   default     = null
 }
 
+variable "load_balancer" {
+  description = "Create the load balancer for blue/green, linear and canary deployments."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "push" {
   description = "Create the function that deploys images pushed to Amazon ECR."
   type        = bool

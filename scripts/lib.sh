@@ -57,6 +57,17 @@ need_target() {
   fail "EMULATOR_PORT=$EMULATOR_PORT is not a valid port: use a number from 1 to 65535"
 [[ ${RECONCILE_SECONDS-0} =~ ^[0-9]+$ ]] || fail "RECONCILE_SECONDS=$RECONCILE_SECONDS is not valid: use a number of seconds, or 0"
 [[ ${API_AUTH-key} =~ ^(key|iam)$ ]] || fail "API_AUTH=$API_AUTH is not valid: use key or iam"
+[[ ${STRATEGY-ROLLING} =~ ^(ROLLING|BLUE_GREEN|LINEAR|CANARY)$ ]] ||
+  fail "STRATEGY=$STRATEGY is not valid: use ROLLING, BLUE_GREEN, LINEAR or CANARY"
+
+# shifts_traffic: succeeds if the strategy of the service needs the load balancer.
+shifts_traffic() { [ "${STRATEGY:-ROLLING}" != ROLLING ]; }
+
+# say_what_differs: says where the emulator stops with a strategy that shifts traffic.
+say_what_differs() {
+  ! shifts_traffic || [ "$TARGET" != local ] ||
+    say "the emulator keeps STRATEGY=$STRATEGY but has no stages of a deployment: it updates the service like a rolling one"
+}
 
 # check_length NAME PATTERN MOST LEFT WORDS: fails if a setting does not match, or has more than MOST or LEFT characters. LEFT is the
 # room for it in the longest derived name in this region, MOST the room in a region with a long name.

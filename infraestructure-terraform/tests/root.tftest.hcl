@@ -28,6 +28,21 @@ run "instances_are_in_the_network_that_is_made_with_them" {
   }
 }
 
+run "the_load_balancer_is_off_by_default" {
+  command = plan
+  plan_options {
+    target = [module.vpc, module.ecs_cluster, module.load_balancer]
+  }
+  variables {
+    lambda_package = "nowhere.zip"
+  }
+
+  assert {
+    condition     = length(module.load_balancer) == 0 && output.target_group_arn == null
+    error_message = "A load balancer is planned although the service is updated in a rolling way."
+  }
+}
+
 run "ledger_and_function_need_no_schemas" {
   command = plan
   plan_options {
@@ -43,6 +58,7 @@ run "the_longest_name_is_accepted_by_every_module" {
   command = plan
   variables {
     stack_name        = "abcdefghijklmnopqrstuvwxy"
+    load_balancer     = true
     function_name     = "abcdefghijklmnopqrstuvwxyz-abcdefghijk"
     lambda_package    = "main.tf"
     schemas_directory = "tests/schemas"

@@ -8,8 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 # Parts of the error codes of a resource that is missing, and of one that another one still needs.
 _MISSING = re.compile("404|DoesNotExist|NoSuch|NonExistent|NotActive|NotAttached|NotFound")

@@ -18,8 +18,8 @@ members  lists, by the name, the ids of resources that stay while this one stays
 from collections import defaultdict
 
 _TABLE = """
-stack: {stack}-target {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api {stack}-lambda {stack}-ledger
-           {stack}-ecs {stack}-vpc
+stack: {stack}-target {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api {stack}-lambda
+           {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
   members  cloudformation list_stack_resources StackName
@@ -86,12 +86,22 @@ instance profile: {stack}-ecs-{region}-instance
   release  iam get_instance_profile InstanceProfileName -> InstanceProfile.Roles[].RoleName
            -> iam remove_role_from_instance_profile InstanceProfileName RoleName
   delete   iam delete_instance_profile InstanceProfileName
+load balancer: {stack}-alb
+  find     elbv2 describe_load_balancers Names[]
+           -> LoadBalancers[].{id: LoadBalancerArn, arn: LoadBalancerArn}
+  tags     elbv2 describe_tags ResourceArns[] -> TagDescriptions[0]
+  delete   elbv2 delete_load_balancer LoadBalancerArn
+target group: {stack}-alb-b {stack}-alb-g
+  find     elbv2 describe_target_groups Names[]
+           -> TargetGroups[].{id: TargetGroupArn, arn: TargetGroupArn}
+  tags     elbv2 describe_tags ResourceArns[] -> TagDescriptions[0]
+  delete   elbv2 delete_target_group TargetGroupArn
 cluster: {cluster}
   find     ecs describe_clusters clusters[] include[]=TAGS -> clusters[?status!='INACTIVE']
   delete   special.delete_cluster
 role: {function}-push-{region} {function}-api-status-{region} {function}-completer-{region}
            {function}-{region} {stack}-ecs-{region}-instance {stack}-ecs-{region}-execution
-           {function}-target-update-{region} {function}-target-read-{region}
+           {function}-target-update-{region} {function}-target-read-{region} {stack}-alb-{region}
            {function}-api-logs-{region}
   find     iam get_role RoleName -> [Role]
   stays    special.writes_logs_of_others

@@ -12,9 +12,7 @@ from teardown.kinds import KINDS
 from teardown.project import OWNERSHIP_TAG, Project
 from terminal import say
 
-GONE_SECONDS = 600
-# A task's network interface stays for up to two minutes, and changes reach IAM within seconds.
-IN_USE_SECONDS = 180
+GONE_SECONDS, IN_USE_SECONDS = 600, 180  # A task's network interface stays for two minutes.
 # The settings that the names of resources begin with.
 SETTINGS = {"cluster": "CLUSTER_NAME", "function": "LAMBDA_FUNCTION_NAME", "stack": "STACK_NAME"}
 

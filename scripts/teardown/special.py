@@ -11,8 +11,7 @@ from teardown.project import OWNERSHIP_TAG, Project
 from terminal import say
 
 STACK_SECONDS = 900
-# A creation may be broken off; letting it come to its end where that is near leaves less to chance.
-CREATION_SECONDS = 60
+CREATION_SECONDS = 60  # A creation may be broken off, but one that ends leaves less to chance.
 NEWS_SECONDS = 5  # The first answers may be from before the deletion.
 STACK_ATTEMPTS = 2  # A cluster whose instances have only just ended may refuse once.
 OBJECTS_AT_ONCE = 1000  # DeleteObjects takes no more.
@@ -129,8 +128,7 @@ def find_bucket(project: Project, name: str) -> list[dict[str, Any]]:
         if error.response["Error"]["Code"] != "NoSuchTagSet":
             raise
     # Empty and without tags it is from a run that was killed just after its creation.
-    is_empty = not project.call(_VERSIONS, name)
-    return [{"Tags": {OWNERSHIP_TAG: project.stack_name} if is_empty else {}}]
+    return [{"Tags": {} if project.call(_VERSIONS, name) else {OWNERSHIP_TAG: project.stack_name}}]
 
 
 def delete_bucket(project: Project, name: str) -> None:

@@ -9,8 +9,7 @@ from teardown.project import Project
 from teardown.removal import find, release
 from terminal import say
 
-DRAIN_SECONDS = 300
-DELETE_SECONDS = 30
+DRAIN_SECONDS, DELETE_SECONDS = 300, 30
 REVISIONS_AT_ONCE = 10  # DeleteTaskDefinitions takes no more.
 TASKS_AT_ONCE = 100  # DescribeTasks takes no more.
 
@@ -97,20 +96,17 @@ def remove_revisions(project: Project, family: str) -> None:
         listing = "ecs list_task_definitions familyPrefix status -> taskDefinitionArns"
         active = project.call(listing, family, "ACTIVE")
         found = active + project.call(listing, family, "INACTIVE")
-        # The prefix finds more families.
-        found = [arn for arn in found if f"/{family}:" in arn]
+        found = [arn for arn in found if f"/{family}:" in arn]  # The prefix finds more families.
         with ThreadPoolExecutor(8) as readers:
             owned = dict(zip(found, readers.map(is_ours, found), strict=True))
-        own = [arn for arn in found if owned[arn]]
-        if own:
+        if own := [arn for arn in found if owned[arn]]:
             say(f"removing {len(own)} revision{'s' * (len(own) > 1)} of task definition {family}")
         for arn in own:
             if arn in active:
                 project.call("ecs deregister_task_definition taskDefinition", arn)
         for first in range(0, len(own), REVISIONS_AT_ONCE):
             delete_revisions(project, own[first : first + REVISIONS_AT_ONCE])
-        others = sorted(int(arn.rpartition(":")[2]) for arn in found if not owned[arn])
-        if others:
+        if others := sorted(int(arn.rpartition(":")[2]) for arn in found if not owned[arn]):
             numbers = f"revision{'s' * (len(others) > 1)} {', '.join(map(str, others))}"
             project.leave(f"{numbers} of task definition {family}", "TASK_DEFINITION_NAME")
 

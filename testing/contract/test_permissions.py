@@ -171,11 +171,13 @@ UNUSED = {
         "ec2:((Dis)?[Aa]ssociateSubnetCidrBlock|ModifyVpcTenancy|CreateVpcEncryptionControl)"
     ),
     "there is no VPN": "ec2:(Attach|Detach)VpnGateway",
-    "nothing comes in": (
-        "ec2:(AuthorizeSecurityGroupIngress|RevokeSecurityGroupIngress|UpdateSecurityGroupRuleDescriptionsIngress)"
+    "the load balancer has fixed subnets, no reserved capacity, no address pool and no login": (
+        "elasticloadbalancing:(ModifyCapacityReservation|ModifyIpPools|Set(IpAddressType|RulePriorities|Subnets))|"
+        "ec2:DescribeIpamPools|cognito-idp:DescribeUserPoolClient"
     ),
+    "ECS registers the targets": "elasticloadbalancing:(Der|R)egisterTargets",
     "no setting of the pipelines changes a rule, a route, a cluster or a role but for its policy": (
-        "ec2:(ReplaceRoute|UpdateSecurityGroupRuleDescriptionsEgress)|ecs:UpdateCluster(Settings)?|"
+        "ec2:(ReplaceRoute|UpdateSecurityGroupRuleDescriptions(E|In)gress)|ecs:UpdateCluster(Settings)?|"
         "iam:(UpdateAssumeRolePolicy|UpdateRole|UpdateRoleDescription)"
     ),
     "the roles have policies of their own, and who may send is for others to say": (
@@ -371,6 +373,7 @@ def test_roles_are_passed_only_to_ecs_and_revisions_tagged_when_they_are_made(
         "push",
         "codepipeline",
         "target",
+        "strategy",
         "instances",
         "fields",
         "express",
@@ -396,6 +399,7 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
         "push",
         "codepipeline",
         "target",
+        "strategy",
         "instances",
         "direct",
         "fields",
@@ -432,7 +436,7 @@ def test_a_star_is_for_actions_that_know_no_resource_and_no_action_has_one():
             known = {
                 action
                 for action in listed(statement["Action"])
-                if not action.startswith("ec2:Describe")
+                if not action.startswith(("ec2:Describe", "elasticloadbalancing:Describe"))
             } - ONLY_STAR
             assert not known, statement["Sid"]
 
@@ -468,13 +472,14 @@ def test_the_deployer_writes_and_passes_only_the_roles_of_this_project(name, par
         ("ecs-updater-api-status-eu-west-1", "lambda"),
         ("ecs-updater-api-logs-eu-west-1", "apigateway"),
         (INSTANCE_ROLE, "ec2"),
+        ("ecs-updater-alb-eu-west-1", "ecs"),
     ],
 )
 def test_the_deployer_passes_a_role_only_to_its_service(name, service):
     statements = list(expanded(policies() + policy("instances")))
     role = f"{ROLES}{name}"
     assert allows(statements, "iam:PutRolePolicy", role)
-    for other in ("lambda", "apigateway", "ec2", "ecs-tasks"):
+    for other in ("lambda", "apigateway", "ec2", "ecs-tasks", "ecs"):
         context = {"iam:PassedToService": f"{other}.amazonaws.com"}
         assert allows(statements, "iam:PassRole", role, context) == (other == service)
     assert not allows(statements, "iam:PassRole", role, {})
@@ -495,10 +500,15 @@ def test_the_deployer_changes_no_network_without_the_tag_and_cannot_add_the_tag(
     }
     makes = {
         "vpc": {"ec2:CreateVpc"},
-        "security-group-rule": {"ec2:AuthorizeSecurityGroupEgress"},
+        "security-group-rule": {
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:AuthorizeSecurityGroupIngress",
+        },
     }.get(kind, parts)
     changes = [
-        action for action in actions(policy("network")) if not action.startswith("ec2:Describe")
+        action
+        for action in actions(policies("network", "strategy"))
+        if re.match("ec2:(?!Describe)", action)
     ]
     assert {"ec2:CreateTags", "ec2:DeleteVpc"} < set(changes)
     for action in changes:

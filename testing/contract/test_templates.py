@@ -21,7 +21,7 @@ from support.cloudformation import TEMPLATES, Stack, allows
 from support.make import PROJECT
 from support.permissions import actions
 
-VPC, ECS, LEDGER, LAMBDA, API, FLEET, *_ = TEMPLATES.values()
+VPC, ECS, LEDGER, LAMBDA, API, FLEET, ALB, *_ = TEMPLATES.values()
 PUSH, CODEPIPELINE = TEMPLATES["07-push.yml"], TEMPLATES["08-codepipeline.yml"]
 TARGET = TEMPLATES["09-target.yml"]
 
@@ -45,6 +45,10 @@ ONLY_STAR = (
     }
     | {"ecr:DescribePullThroughCacheRules", "application-autoscaling:DescribeScalableTargets"}
     | {"tag:GetResources"}
+    | {
+        f"elasticloadbalancing:Describe{kind}"
+        for kind in ("Listeners", "Rules", "TargetGroups", "TargetHealth")
+    }
     | {"codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"}
 )
 
@@ -306,7 +310,7 @@ def test_only_actions_that_know_no_resource_are_allowed_on_every_resource(stack)
             assert not any("*" in action for action in allowed), sid
 
 
-@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API, PUSH])
+@pytest.mark.parametrize("stack", [ECS, LEDGER, LAMBDA, API, ALB, PUSH])
 def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
     for value in ("", "arn:aws:iam::000000000000:policy/boundary"):
         roles = Stack(stack, {**EVERYTHING, "PermissionsBoundary": value}).of_type("AWS::IAM::Role")
@@ -315,7 +319,7 @@ def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
             (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
             assert statement["Action"] == "sts:AssumeRole"
             trusted = statement["Principal"]["Service"].removesuffix(".amazonaws.com")
-            assert trusted in ("lambda", "ecs-tasks", "ec2", "apigateway")
+            assert trusted in ("lambda", "ecs-tasks", "ec2", "apigateway", "ecs")
             # AWS's own are wider than what is needed, and grow.
             assert not role.get("ManagedPolicyArns")
             assert role.get("PermissionsBoundary", "") == value
@@ -501,7 +505,7 @@ OF_API, OF_FLEET = ("deploy-api-aws",), ("deploy-fleet-aws",)
 @pytest.mark.parametrize(
     ("names", "templates"),
     [
-        (("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS]),
+        (("stacks.sh", "deploy-ecs-cluster"), [VPC, ECS, ALB]),
         (SAM, [LEDGER, LAMBDA]),
         (AWS, [LEDGER, LAMBDA]),
         (OF_API, [API]),

@@ -48,6 +48,7 @@ NOT_RUN = {
     "make all-local": PIPELINE,
     "make all-aws": PIPELINE,
     "make all-aws-tf": PIPELINE,
+    "make all-aws STRATEGY=BLUE_GREEN": PIPELINE,
     "make lint": PIPELINE,
     "make test": PIPELINE,
     "make image": DOCKER,

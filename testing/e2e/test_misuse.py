@@ -202,6 +202,15 @@ def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
             "API_AUTH=nonsense",
             "API_AUTH=nonsense is not valid: use key or iam",
         ),
+        *(
+            (
+                target,
+                f"STRATEGY={strategy}",
+                f"STRATEGY={strategy} is not valid: use ROLLING, BLUE_GREEN, LINEAR or CANARY",
+            )
+            for target in ("all-aws", "all-aws-tf")
+            for strategy in ("nonsense", "blue_green", "")
+        ),
         (
             "build-lambda-package",
             "LAMBDA_RUNTIME=nonsense",

@@ -32,6 +32,7 @@ from support.terraform import TREE, Terraform
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
 ACCOUNT = "000000000000"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 SCHEMAS = "lambda_code/ecs_updater/schemas"
 OPTIONAL = ("push-aws", "target-aws", "codepipeline-aws")
 AFTER_THE_CLUSTER = ("lambda-aws", "api-aws", "fleet-aws", *OPTIONAL)
@@ -46,7 +47,7 @@ SETTINGS = {
     "CLUSTER_NAME": "another-cluster",
     "TASK_DEFINITION_NAME": "another-task",
     "LAMBDA_FUNCTION_NAME": "another-function",
-    "PERMISSIONS_BOUNDARY": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "PERMISSIONS_BOUNDARY": BOUNDARY,
     "ALLOWED_IMAGES": "registry.example.com/team/*,docker.io/library/busybox:1.3[67]",
     "ALLOWED_SERVICES": "ECSCluster/web,team-*/*",
     "ALLOWED_FIELDS": "ecs_desired_count,run_before",
@@ -62,6 +63,7 @@ SETTINGS = {
     "READ_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/c",
     "EXPRESS_SERVICES": "true",
     "LAUNCH_TYPE": "EC2",
+    "STRATEGY": "LINEAR",
     "RESERVED_CONCURRENCY": "2",
     "API_AUTH": "iam",
     "ENVIRONMENT": "a test",
@@ -131,6 +133,7 @@ EXPLAINED = {
             *(f"roles.another-function{part}eu-west-1.PermissionsBoundary" for part in ROLES),
             "roles.another-stack-ecs-eu-west-1-execution.PermissionsBoundary",
             "roles.another-stack-ecs-eu-west-1-instance.PermissionsBoundary",
+            "roles.another-stack-alb-eu-west-1.PermissionsBoundary",
             "functions.another-function.DeadLetterConfig",
         ),
         "the emulator's CloudFormation ignores it",
@@ -155,9 +158,12 @@ EXPLAINED = {
         (f"{mapping}.StartingPosition" for mapping in MAPPINGS),
         "the emulator's CloudFormation has one for every mapping",
     ),
-    "network.another-stack-vpc.groups.another-stack-vpc-tasks (groups).out.all": (
-        "the provider revokes the rule of a new group by ports that the emulator's does not have"
-    ),
+    **{
+        f"network.another-stack-vpc.groups.another-stack-{group} (groups).out.all": (
+            "the provider revokes a new group's rule by ports that the emulator's does not have"
+        )
+        for group in ("vpc-tasks", "alb")
+    },
 }
 """Where the deployments differ, and why. ``parity_unseen`` compares what the emulator ignores."""
 
@@ -198,10 +204,8 @@ def _project(tmp_path_factory) -> Path:
     for name in ("scripts", "infraestructure", TREE.name, SCHEMAS):
         shutil.copytree(PROJECT / name, project / name)
     for template, (module, _) in MODULES.items():
-        paths = (
-            project / "infraestructure" / template,
-            project / TREE.name / "modules" / module / "variables.tf",
-        )
+        folder = project / TREE.name / "modules" / module
+        paths = (project / "infraestructure" / template, folder / "variables.tf")
         here, there = (path.read_text("utf-8") for path in paths)
         for name, declared in TEMPLATES[template]["Parameters"].items():
             if name not in GIVEN:
@@ -209,11 +213,8 @@ def _project(tmp_path_factory) -> Path:
                 text = ",".join(value) if isinstance(value, list) else value
                 here = replaced(rf"(\n  {name}:\n(?:    .*\n)*?    Default: ).*", text, here)
                 if f'variable "{snake(name)}"' in there:  # Others are the function's.
-                    there = replaced(
-                        rf'(variable "{snake(name)}" \{{\n(?:  .*\n)*?  default += ).*',
-                        value,
-                        there,
-                    )
+                    place = rf'(variable "{snake(name)}" \{{\n(?:  .*\n)*?  default += ).*'
+                    there = replaced(place, value, there)
         for path, text in zip(paths, (here, there), strict=True):
             path.write_text(text, "utf-8")
     return project
@@ -257,11 +258,8 @@ def deployed(workspace: Workspace, targets: list[str]) -> Deployed:
         for output in stack.get("Outputs", [])
     }
     for tree in workspace.build.glob("terraform-*/tree"):
-        environment = {
-            "TF_DATA_DIR": str(tree.parent / "data"),
-            "AWS_REGION": "eu-west-1",
-            "AWS_ENDPOINT_URL": workspace.endpoint,
-        }
+        environment = {"TF_DATA_DIR": str(tree.parent / "data"), "AWS_REGION": "eu-west-1"}
+        environment["AWS_ENDPOINT_URL"] = workspace.endpoint
         outputs = json.loads(terraform_cli.run(tree, environment, "output", "-json").stdout)
         outputs = {name: output["value"] for name, output in outputs.items()}
         state_file = tree.parent / "terraform.tfstate"
@@ -281,11 +279,8 @@ def deployed(workspace: Workspace, targets: list[str]) -> Deployed:
 
 def unexplained(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
     """The differences of two states that are not explained."""
-    return [
-        line
-        for line in differences(here, there)
-        if not re.match("|".join(map(re.escape, EXPLAINED)), line)
-    ]
+    places = "|".join(map(re.escape, EXPLAINED))
+    return [line for line in differences(here, there) if not re.match(places, line)]
 
 
 def test_both_deployments_are_the_same_but_for_what_is_explained(deployments):
@@ -311,11 +306,7 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 # As written
 
 
-EVERYTHING = {
-    "launch_type": "EC2",
-    "account_log_role": "make",
-    "permissions_boundary": SETTINGS["PERMISSIONS_BOUNDARY"],
-}
+EVERYTHING = {"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY}
 """The values with which both create every resource."""
 
 
@@ -326,9 +317,10 @@ def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str,
     emulator.make("emulator-up").succeeded()
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
     target = {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "an-id"}
-    optional = {"push": True, "codepipeline": True, "target": target, "cluster_name": "ECSCluster"}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
-    return stacks(TEMPLATES), terraform.plan(files | optional | EVERYTHING, **place)
+    optional = {"push": True, "codepipeline": True, "target": target, "load_balancer": True}
+    everything = files | optional | {"cluster_name": "ECSCluster"} | EVERYTHING
+    return stacks(TEMPLATES), terraform.plan(everything, **place)
 
 
 def stacks(templates: dict[str, Any]) -> dict[str, Stack]:

@@ -230,12 +230,12 @@ It goes on where it may not.
 """
 
 
-def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str) -> Run:
+def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str, strategy: str) -> Run:
     """Runs a pipeline on a separate account."""
     account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
     shell = deployer(account, policies())
     before = account.inventory()
-    here = workspace(f"{pipeline}-by-a-deployer", **ON_ACCOUNT)
+    here = workspace(f"{pipeline}-by-a-deployer", STRATEGY=strategy, **ON_ACCOUNT)
     with (
         Recorder(urlsplit(account.endpoint).port).serving() as recorder,
         functions_permitted(account.client("iam")),
@@ -258,12 +258,14 @@ def _runs(workspace_with_package, why_no_terraform) -> Iterator[dict[str, Future
     def with_terraform() -> Run:
         if why_no_terraform:
             raise Unavailable(why_no_terraform)
-        return run_as_deployer(workspace_with_package, "all-aws-tf")
+        return run_as_deployer(workspace_with_package, "all-aws-tf", "ROLLING")
 
     with ThreadPoolExecutor() as pool:
         yield {
             "all-aws-tf": pool.submit(with_terraform),
-            "all-aws": pool.submit(run_as_deployer, workspace_with_package, "all-aws"),
+            "all-aws": pool.submit(
+                run_as_deployer, workspace_with_package, "all-aws", "BLUE_GREEN"
+            ),
         }
 
 

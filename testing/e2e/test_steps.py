@@ -161,6 +161,43 @@ def test_a_half_built_stack_is_named_with_its_cause_and_the_way_out(emulator):
     assert "Never (AWS::CloudFormation::WaitCondition): WaitCondition timed out" in complaint
 
 
+def test_a_strategy_that_shifts_traffic_needs_its_load_balancer_and_is_kept(workspace):
+    here = workspace("canary", STACK_NAME="canary")
+    here.make("emulator-up", "deploy-ecs-cluster").succeeded()
+    assert here.make("deploy-ecs-service", STRATEGY="CANARY").complaint() == (
+        "the stack canary-alb has no output LoadBalancerSecurityGroupId: "
+        "make deploy-ecs-cluster TARGET=local STRATEGY=CANARY"
+    )
+
+    steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-ecs-service")  # Made, and reset.
+    output = here.make(*steps, STRATEGY="CANARY").succeeded().output
+
+    assert (
+        "the emulator keeps STRATEGY=CANARY but has no stages of a deployment: it updates the "
+        "service like a rolling one" in output
+    )
+    (service,) = here.client("ecs").describe_services(
+        cluster="ECSCluster", services=["ecs-dummy-service"]
+    )["services"]
+    assert service["deploymentConfiguration"]["strategy"] == "CANARY"
+    (balancer,) = service["loadBalancers"]
+    groups = {
+        group["TargetGroupArn"]: group["TargetGroupName"]
+        for group in here.client("elbv2").describe_target_groups()["TargetGroups"]
+    }
+    advanced = balancer["advancedConfiguration"]
+    assert groups[balancer["targetGroupArn"]] == "canary-alb-b"
+    assert groups[advanced["alternateTargetGroupArn"]] == "canary-alb-g"
+    assert advanced["roleArn"].endswith(":role/canary-alb-eu-west-1")
+    assert len({advanced["productionListenerRule"], advanced["testListenerRule"]}) == 2
+    assert len(service["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]) == 2
+    assert here.make("deploy-ecs-service").complaint() == (
+        "STRATEGY=ROLLING, but service ecs-dummy-service has CANARY: use that, or "
+        "make clean TARGET=local first"
+    )
+    here.clean()
+
+
 def test_an_event_from_a_file_is_answered(deployed, tmp_path):
     example = PROJECT / "examples" / "events" / "update.json"
     event_file = shutil.copy(example, tmp_path / "an event.json")

@@ -267,6 +267,7 @@ def _applied(
         "schemas_directory": PROJECT / "lambda_code" / "ecs_updater" / "schemas",
         "endpoint_url": emulator.url,
         "launch_type": "EC2",
+        "load_balancer": "true",
         "deletion_protection": "false",
         "account_log_role": "make",
     }
@@ -300,6 +301,8 @@ def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied
     assert {
         "autoscaling auto scaling groups",
         "ec2 launch templates",
+        "elbv2 load balancers",
+        "elbv2 target groups",
         "iam instance profiles",
     } < made
     assert {"dynamodb tables", "events rules", "lambda functions"} < made

@@ -346,6 +346,17 @@ FOREIGN = {
         ),
         f"launch template {INSTANCES}",
     ),
+    "load balancer": Foreign(
+        _call("elbv2", "create_load_balancer", Name=f"{STACK}-alb", Subnets=["subnet-00000001"]),
+        f"load balancer {STACK}-alb",
+    ),
+    "target group": Foreign(
+        _call("elbv2", "create_target_group", Name=f"{STACK}-alb-b", Protocol="HTTP", Port=80),
+        f"target group {STACK}-alb-b",
+    ),
+    "role of the load balancer": Foreign(
+        _role(f"{STACK}-alb-{REGION}"), f"role {STACK}-alb-{REGION}"
+    ),
     "VPC": Foreign(lambda emulator: _vpc(emulator, []), f"VPC {STACK} (vpc-"),
     "bucket": Foreign(lambda emulator: make_bucket(emulator.client("s3"), []), f"bucket {BUCKET}"),
     "bucket of another stack": Foreign(

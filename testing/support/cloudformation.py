@@ -36,6 +36,9 @@ USUAL = {
     "HomeAccount": "111111111111",
     "HomeRegion": "eu-west-1",
     "ExternalId": "an-external-id",
+    "VpcId": "vpc-0123456789abcdef0",
+    "VpcCidr": "10.42.0.0/20",
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "FleetQueueUrl": "https://sqs.eu-west-1.amazonaws.com/000000000000/ecs-updater-fleet.fifo",
 }
 """The parameters without a default."""

@@ -105,7 +105,7 @@ OPTIONAL = ("push", "codepipeline", "target")
 
 def policies(*parts: str) -> tuple[Statement, ...]:
     """The statements of the policies that together are enough without instances, or of `parts`."""
-    parts = parts or ("", "network", "ledger", "api", "fleet", *OPTIONAL)
+    parts = parts or ("", "network", "ledger", "api", "fleet", "strategy", *OPTIONAL)
     return tuple(statement for part in parts for statement in policy(part))
 
 
@@ -415,6 +415,9 @@ def _with_dependencies(call: Call) -> Iterator[Need]:
             f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
         )
         yield Need("iam:CreateServiceLinkedRole", role, {"iam:AWSServiceName": "ecs.amazonaws.com"})
+    for balancer in given.get("loadBalancers", []) if call.service == "ecs" else ():
+        role = balancer["advancedConfiguration"]["roleArn"]
+        yield Need("iam:PassRole", role, {"iam:PassedToService": "ecs.amazonaws.com"})
     for name, service in (
         ("taskRoleArn", "ecs-tasks"),
         ("executionRoleArn", "ecs-tasks"),

@@ -43,6 +43,8 @@ LISTINGS = (
     Listing(
         "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"
     ),
+    Listing("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"),
+    Listing("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName"),
     Listing("iam", "list_roles", "Roles", "RoleName"),
     Listing("iam", "list_policies", "Policies", "PolicyName"),
     Listing("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),

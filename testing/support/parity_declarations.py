@@ -16,6 +16,7 @@ MODULES = {
     "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
     "04-api.yml": ("ecs-updater-api", "-api"),
     "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
+    "06-load-balancer.yml": ("ecs-updater-load-balancer", "-alb"),
     "07-push.yml": ("ecs-updater-push", "-push"),
     "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
     "09-target.yml": ("ecs-updater-target", "-target"),
@@ -27,10 +28,7 @@ WITH_UPDATER = ("04-api.yml", "05-fleet.yml", "07-push.yml", "08-codepipeline.ym
 
 ONLY_PARAMETERS = {
     **{
-        (
-            "02-ecs.yml",
-            name,
-        ): "CloudFormation passes no tag of a stack to what a launch template creates"
+        ("02-ecs.yml", name): "CloudFormation tags nothing that a launch template creates"
         for name in ("environment", "owner", "contact")
     },
     **{
@@ -51,15 +49,10 @@ ONLY_PARAMETERS = {
 ONLY_VARIABLES = {
     ("01-vpc.yml", "name"): "CloudFormation has AWS::StackName",
     ("02-ecs.yml", "name"): "CloudFormation has AWS::StackName",
-    (
-        "04-api.yml",
-        "schemas_directory",
-    ): "`aws cloudformation package` finds the schemas in the template",
+    ("06-load-balancer.yml", "name"): "CloudFormation has AWS::StackName",
+    ("04-api.yml", "schemas_directory"): "`aws cloudformation package` reads the template",
     **{
-        (
-            template,
-            "lambda_package",
-        ): "`aws cloudformation package` finds the bundle in the template"
+        (template, "lambda_package"): "`aws cloudformation package` reads the template"
         for template in ("02-ledger.yml", "03-lambda.yml")
     },
     **{(template, "updater"): "a stack's parameter has no attributes" for template in WITH_UPDATER},

@@ -6,7 +6,7 @@ Every resource of a kind is read, so that one more on either side is a differenc
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -16,18 +16,10 @@ from .inventory import pages
 Resource = dict[str, Any]
 
 VOLATILE = {
-    *(
-        "Arn",
-        "CreateDate",
-        "CreatedBy",
-        "LastModified",
-        "ResponseMetadata",
-        "RevisionId",
-        "Version",
-    ),
-    *("CodeSha256", "CodeSize", "PolicyId", "RoleId", "UpdateDate", "DefaultVersionId"),
+    *("Arn", "CreateDate", "CreatedBy", "LastModified", "ResponseMetadata", "RevisionId"),
+    *("CodeSha256", "CodeSize", "PolicyId", "RoleId", "UpdateDate", "DefaultVersionId", "Version"),
     *("EventSourceMappingArn", "LastProcessingResult", "RoleLastUsed", "UUID"),
-    *("arn", "creationTime", "logGroupArn", "storedBytes", "Tags", "tags"),
+    *("arn", "creationTime", "logGroupArn", "storedBytes", "Tags", "tags", "LoadBalancerArns"),
     *("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp"),
     *("StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp"),
 }
@@ -133,14 +125,10 @@ def role(state: Deployment, listed: Resource) -> Resource:
     """A role with its policies and tags."""
     of_role = {"RoleName": listed["RoleName"]}
     names = state.pages("iam", "list_role_policies", "PolicyNames", **of_role)
-    policies = {
-        name: state.call("iam", "get_role_policy", **of_role, PolicyName=name) for name in names
-    }
+    policy = partial(state.call, "iam", "get_role_policy", **of_role)
     return {
         **canonical(without(state.call("iam", "get_role", **of_role)["Role"], VOLATILE)),
-        "policies": {
-            name: canonical(policy["PolicyDocument"]) for name, policy in policies.items()
-        },
+        "policies": {name: canonical(policy(PolicyName=name)["PolicyDocument"]) for name in names},
         "managed": state.pages("iam", "list_attached_role_policies", "AttachedPolicies", **of_role),
         "tags": tags(state.pages("iam", "list_role_tags", "Tags", **of_role)),
     }
@@ -163,12 +151,10 @@ def profile(_: Deployment, listed: Resource) -> Resource:
 def queue(state: Deployment, listed: Resource) -> Resource:
     """The attributes and tags of a queue."""
     url = {"QueueUrl": listed["url"]}
-    attributes = state.call("sqs", "get_queue_attributes", **url, AttributeNames=["All"])[
-        "Attributes"
-    ]
-    times = {key for key in attributes if key.endswith("Timestamp")}
+    said = state.call("sqs", "get_queue_attributes", **url, AttributeNames=["All"])
+    times = {key for key in said["Attributes"] if key.endswith("Timestamp")}
     own = tags(state.call("sqs", "list_queue_tags", **url).get("Tags", {}))
-    return {**canonical(without(attributes, times)), "tags": own}
+    return {**canonical(without(said["Attributes"], times)), "tags": own}
 
 
 def rule(state: Deployment, listed: Resource) -> Resource:
@@ -237,6 +223,37 @@ def api_key(state: Deployment, listed: Resource) -> Resource:
     return {**select(listed, "description", "enabled"), "tags": tags(listed["tags"])}
 
 
+def target_group(state: Deployment, listed: Resource) -> Resource:
+    """The health check, the delay and the tags of a target group."""
+    arn, call = listed.pop("TargetGroupArn"), partial(state.call, "elbv2")
+    state.name(arn, listed["TargetGroupName"])
+    said = call("describe_target_group_attributes", TargetGroupArn=arn)["Attributes"]
+    (own,) = call("describe_tags", ResourceArns=[arn])["TagDescriptions"]
+    delay = [each for each in said if each["Key"].startswith("deregistration_delay")]
+    return {"delay": delay, "tags": tags(own["Tags"])}
+
+
+def load_balancer(state: Deployment, listed: Resource) -> Resource:
+    """The listeners and rules of a load balancer, without the actions of the rules."""
+    arn, read = {"LoadBalancerArn": listed["LoadBalancerArn"]}, partial(state.pages, "elbv2")
+    state.name(listed["DNSName"], f"address of {listed['LoadBalancerName']}")
+    said = state.call("elbv2", "describe_load_balancer_attributes", **arn)["Attributes"]
+    (own,) = state.call("elbv2", "describe_tags", ResourceArns=[*arn.values()])["TagDescriptions"]
+    listeners = read("describe_listeners", "Listeners", **arn)
+    rules = {
+        state.name(rule["RuleArn"], f"rule {rule['Priority']}"): canonical(rule["Conditions"])
+        for listener in listeners
+        for rule in read("describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
+    }
+    return {
+        **select(listed, "Scheme", "Type", "SecurityGroups", "AvailabilityZones"),
+        "listeners": [select(each, "Port", "Protocol", "DefaultActions") for each in listeners],
+        "rules": rules,
+        "headers": [each for each in said if "invalid_header" in each["Key"]],
+        "tags": tags(own["Tags"]),
+    }
+
+
 _IAM, _EC2, _GROUPS = "InstanceProfile", "LaunchTemplate", "AutoScalingGroup"
 KINDS = {
     "functions": Kind("lambda", "list_functions", "Functions", "FunctionName", function, True),
@@ -267,6 +284,12 @@ KINDS = {
     ),
     "groups": Kind(
         *("autoscaling", "describe_auto_scaling_groups", f"{_GROUPS}s", f"{_GROUPS}Name", group)
+    ),
+    "target groups": Kind(
+        "elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName", target_group, True
+    ),
+    "load balancers": Kind(
+        "elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName", load_balancer
     ),
     "keys": Kind("apigateway", "get_api_keys", "items", "name", api_key),
     "plans": Kind("apigateway", "get_usage_plans", "items", "name", usage_plan, True),
@@ -306,12 +329,10 @@ def content(state: Deployment, vpc: str, kind: str) -> dict[str, Any]:
     return found
 
 
-def ports(permission: Mapping[str, Any]) -> str:
+def ports(way: Mapping[str, Any]) -> str:
     """The protocol and the ports of a rule of a security group."""
-    protocol = permission["IpProtocol"]
-    return (
-        "all" if protocol == "-1" else f"{protocol} {permission['FromPort']}-{permission['ToPort']}"
-    )
+    protocol = way["IpProtocol"]
+    return "all" if protocol == "-1" else f"{protocol} {way['FromPort']}-{way['ToPort']}"
 
 
 CONTENT: dict[str, tuple[str, str, str, str, Callable[[Resource], Resource]]] = {
@@ -327,7 +348,7 @@ CONTENT: dict[str, tuple[str, str, str, str, Callable[[Resource], Resource]]] = 
         *("describe_route_tables", "RouteTables", "RouteTableId", "vpc-id"),
         lambda routes: {
             "routes": [
-                select(route, "DestinationCidrBlock", "GatewayId") for route in routes["Routes"]
+                select(way, "DestinationCidrBlock", "GatewayId") for way in routes["Routes"]
             ],
             "subnets": [way.get("SubnetId") for way in routes.get("Associations", [])],
         },
@@ -352,9 +373,7 @@ def rest_apis(state: Deployment) -> dict[str, Any]:
             answer = state.call("apigateway", operation, restApiId=number, **options)
             return answer.get("items", answer.get("item"))
 
-        validators = {
-            part["id"]: select(part, *VALIDATOR) for part in parts("get_request_validators")
-        }
+        valid = {part["id"]: select(part, *VALIDATOR) for part in parts("get_request_validators")}
         found[state.name(api["id"], api["name"])] = {
             **select(api, "description", "apiKeySource"),
             "endpoint": api["endpointConfiguration"].get("types"),
@@ -362,13 +381,13 @@ def rest_apis(state: Deployment) -> dict[str, Any]:
             "routes": {
                 f"{verb} {path['path']}": {
                     **select(method, *METHOD),
-                    "validator": validators.get(method.get("requestValidatorId", "")),
+                    "validator": valid.get(method.get("requestValidatorId", "")),
                     "integration": select(method["methodIntegration"], *INTEGRATION),
                 }
                 for path in parts("get_resources", embed=["methods"], limit=500)
                 for verb, method in path.get("resourceMethods", {}).items()
             },
-            "validators": list(validators.values()),
+            "validators": list(valid.values()),
             "models": {
                 model["name"]: select(model, "description", "contentType", "schema")
                 for model in parts("get_models", limit=500)
@@ -377,9 +396,7 @@ def rest_apis(state: Deployment) -> dict[str, Any]:
                 response["responseType"]: select(response, *RESPONSE)
                 for response in parts("get_gateway_responses")
             },
-            "deployments": canonical(
-                [part.get("description") for part in parts("get_deployments")]
-            ),
+            "deployments": canonical([own.get("description") for own in parts("get_deployments")]),
             "stages": {
                 stage["stageName"]: {
                     **select(stage, *STAGE),
@@ -408,9 +425,8 @@ def without(resource: Mapping[str, Any], keys: Iterable[str]) -> Resource:
 def tags(found: Any) -> dict[str, str]:
     """Tags as a mapping, without those that AWS adds: those of a stack's name and id."""
     if not isinstance(found, Mapping):
-        found = {
-            tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in found
-        }
+        pairs = ({key.lower(): value for key, value in tag.items()} for tag in found)
+        found = {pair["key"]: pair["value"] for pair in pairs}
     return {key: value for key, value in found.items() if not key.startswith("aws:")}
 
 
@@ -425,9 +441,7 @@ def canonical(value: Any) -> Any:
         parts = {key: canonical(member) for key, member in value.items()}
         return {key: member for key, member in parts.items() if member is not None} or None
     if isinstance(value, list):
-        members = sorted(
-            map(canonical, value), key=lambda member: json.dumps(member, sort_keys=True)
-        )
+        members = sorted(map(canonical, value), key=partial(json.dumps, sort_keys=True))
         if members and all(isinstance(member, dict) and "Sid" in member for member in members):
             return {member["Sid"]: member for member in members}
         return (members[0] if len(members) == 1 else members) or None

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jmespath
+
 from support.cloudformation import Stack
 from support.parity_state import canonical
 
@@ -53,6 +55,7 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "TaskExecutionRole": ("ecs_cluster.aws_iam_role.task_execution", _BOUNDARY),
     "InstanceRole": ("ecs_cluster.aws_iam_role.instance[0]", _BOUNDARY),
+    "InfrastructureRole": ("load_balancer.aws_iam_role.infrastructure", _BOUNDARY),
     "CompleterRole": ("ledger.aws_iam_role.completer", _BOUNDARY),
     "FunctionRole": ("lambda.aws_iam_role.this", _BOUNDARY),
     "PushRole": ("push.aws_iam_role.this", _BOUNDARY),
@@ -88,6 +91,7 @@ def compare(stacks: Mapping[str, Stack], plan: Mapping[str, Any]) -> Iterator[st
                 yield f"{name}.{prop} is {here!r}, and {address}/{attribute} is {there!r}"
 
 
+_INDEX = r"(?:module\.ecs_updater\.)?(module\.\w+)(\[0])?"
 FORMS = {"arn": "arn:", "url": "https://", "id": ""}
 
 
@@ -97,9 +101,7 @@ def planned(plan: Mapping[str, Any], address: str, attribute: str) -> tuple[Any,
     parts = plan["planned_values"]["root_module"]["child_modules"]
     parts = [*parts, *(inner for part in parts for inner in part.get("child_modules", []))]
     resources = {
-        re.sub(r"(?:module\.ecs_updater\.)?(module\.\w+)(\[0])?", r"\1", found["address"]): found[
-            "values"
-        ]
+        re.sub(_INDEX, r"\1", found["address"]): found["values"]
         for part in parts
         for found in part.get("resources", [])
     }
@@ -119,9 +121,4 @@ def planned(plan: Mapping[str, Any], address: str, attribute: str) -> tuple[Any,
 
 def at(value: Any, path: str) -> Any:
     """The value at a path, None where there is none."""
-    for step in path.split("."):
-        if isinstance(value, list):
-            value = value[int(step)] if int(step) < len(value) else None
-        else:
-            value = value.get(step) if isinstance(value, Mapping) else None
-    return value
+    return jmespath.search(re.sub(r"\.(\d+)", r"[\1]", path), value)

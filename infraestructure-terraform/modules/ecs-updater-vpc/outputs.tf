@@ -3,6 +3,11 @@ output "vpc_id" {
   value       = aws_vpc.this.id
 }
 
+output "vpc_cidr" {
+  description = "IPv4 network of the VPC."
+  value       = var.vpc_cidr
+}
+
 output "subnet_ids" {
   description = "Ids of the public subnets."
   value       = [for name in ["a", "b"] : aws_subnet.public[name].id]
