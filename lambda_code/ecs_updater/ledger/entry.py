@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import MESSAGE_LIMIT, LedgerError, attributes_of, one_line
 from ..model.field_types import build
+from ..model.hook import Approval
 from ..model.service_settings import SettingsChange
 from ..model.verdict import Verdict
 from . import stored_answer
@@ -149,6 +150,8 @@ class Entry:
     service_deployment_arn: str | None = None
     rollback: Rollback | None = None
     task: TaskRun | None = None
+    approvals: Sequence[Approval] = field(default_factory=list)
+    """The answers to hooks, the earliest first. Only `ledger.approvals` changes them."""
     verdict: str | None = None
     cause: str | None = None
     answer: Mapping[str, Any] | None = None
@@ -423,6 +426,8 @@ def to_item(entry: Entry) -> dict[str, Any]:
             item[name] = dict(vars(item[name]))
             if not item[name].get("service_settings", True):
                 del item[name]["service_settings"]
+    if approvals := item.pop("approvals"):
+        item["approvals"] = stored_answers(approvals)
     item["state"] = entry.state.value
     if entry.error_attributes is not None:
         item["error_attributes"] = json.dumps(entry.error_attributes, ensure_ascii=False)
@@ -433,6 +438,11 @@ def to_item(entry: Entry) -> dict[str, Any]:
             text = stored_answer.store(answer, item, ITEM_LIMIT - stored_answer.size(item))
         item["answer"] = text
     return item
+
+
+def stored_answers(approvals: Sequence[Approval]) -> list[dict[str, Any]]:
+    """Returns the answers to hooks as an item has them."""
+    return [dict(vars(approval)) for approval in approvals]
 
 
 def from_item(item: Mapping[str, Any]) -> Entry:

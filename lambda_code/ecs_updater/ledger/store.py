@@ -21,11 +21,11 @@ from ..log import logger
 from ..model.field_types import build
 from ..throttling import Rate
 from .batch import Batches, count_failure
+from .conditions import ADVANCE, advance_with_answers, with_answers
 from .entry import (
     ENTRY,
     LAST_SUCCESS,
     OPEN,
-    REACHED_FROM,
     Entry,
     State,
     Success,
@@ -146,9 +146,13 @@ class History:
         """
         entry = replace(entry, updated_at=iso(self._clock()))
         try:
-            condition, states = _ADVANCE[entry.state]
-            self._table.put(Put(to_item(entry), condition, states | {"owner": entry.owner}))
+            condition, values = (
+                advance_with_answers(entry) if entry.approvals else ADVANCE[entry.state]
+            )
+            self._table.put(Put(to_item(entry), condition, {**values, "owner": entry.owner}))
         except ConditionFailed as error:
+            if answered := with_answers(entry, error.items[0]):
+                return self.advance(answered)
             raise self._write_error(entry, error.items[0]) from error
         return entry
 
@@ -160,9 +164,10 @@ class History:
         """
         now = iso(self._clock())
         entry = replace(entry, updated_at=now, ended_at=now)
-        expires, (condition, states) = {"expires": self._expires()}, _ADVANCE[State.ENDED]
+        expires = {"expires": self._expires()}
+        condition, values = advance_with_answers(entry) if entry.approvals else ADVANCE[entry.state]
         writes: list[Write] = [
-            Put(to_item(entry) | expires, condition, states | {"owner": entry.owner}),
+            Put(to_item(entry) | expires, condition, {**values, "owner": entry.owner}),
             Delete(OPEN, open_item(entry)["sk"]),
             Put(request_item(entry) | expires),
             *self._failure(entry),
@@ -181,6 +186,8 @@ class History:
                     entry.verdict,
                 ):
                     return from_item(stored)  # The response of the first try was lost.
+                if answered := with_answers(entry, stored):
+                    return self.finish(answered)
                 if stored or attempt is attempts[-1]:
                     raise self._write_error(entry, stored) from error
         raise AssertionError("the last attempt returns or raises")
@@ -328,15 +335,6 @@ class History:
 
     def _expires(self) -> int:
         return int(self._clock() + self._retention)
-
-
-def _advance_condition(state: State) -> tuple[str, dict[str, str]]:
-    """Returns the condition for an entry to reach `state`, and its values."""
-    values = {f"state{index}": earlier.value for index, earlier in enumerate(REACHED_FROM[state])}
-    return f"#owner = :owner AND #state IN ({', '.join(f':{name}' for name in values)})", values
-
-
-_ADVANCE = {state: _advance_condition(state) for state in State}
 
 
 def read(item: Item) -> Entry | LedgerError:

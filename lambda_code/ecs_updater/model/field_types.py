@@ -20,7 +20,11 @@ def build(kind: Callable[..., Data], values: Mapping[str, Any]) -> Data:
     for name, hint in _type_hints(kind).items():
         if name in values:
             inner: Any = next(filter(is_dataclass, (hint, *get_args(hint))), None)
-            known[name] = build(inner, values[name]) if inner else values[name]
+            value = values[name]
+            if inner and isinstance(value, list):
+                known[name] = [build(inner, element) for element in value]
+            else:
+                known[name] = build(inner, value) if inner else value
     data = kind(**known)
     check_types(data)
     return data
