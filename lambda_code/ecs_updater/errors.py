@@ -25,6 +25,7 @@ MESSAGE_LIMIT = 2000
 
 _NOT_READ = "reading ecs service unexpected error: "
 _NOT_CREATED = "new task_definition could not be created "
+_NOT_ANSWERED = "the hook could not be answered: "
 _NOT_STARTED = "the one-off task could not be started: "
 
 
@@ -305,6 +306,18 @@ class RolloutSupersededError(CallerFault, stage="ecs_service_rollout", prefix="S
     """Another deployment replaced this one."""
 
 
+class ApprovalsOffError(CallerFault, stage="approval"):
+    """The setting APPROVALS is off."""
+
+
+class HookNotAwaitedError(CallerFault, stage="approval"):
+    """The hook does not await an answer, or not any more."""
+
+
+class ApprovalRefusedError(CallerFault, stage="approval", prefix=_NOT_ANSWERED):
+    """ContinueServiceDeployment rejected the answer to a hook that awaits one."""
+
+
 class RouteNotFoundError(CallerFault, stage="http_request"):
     """The API has no such route, or none for this method."""
 
@@ -384,6 +397,10 @@ class ServiceTagsError(
     ServerFault, stage="ecs_service_update", prefix="updating service tag unexpected error: "
 ):
     """The service's tags could not be written: throttled, not permitted, or AWS failed."""
+
+
+class ApprovalError(ServerFault, stage="approval", prefix=_NOT_ANSWERED):
+    """The hook could not be answered: throttled, not permitted, or AWS failed."""
 
 
 class InternalError(ServerFault):

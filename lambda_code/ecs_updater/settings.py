@@ -11,6 +11,7 @@ from .errors import ConfigurationError
 KEEP, DROP = "keep", "drop"
 ENABLE = "enable"
 OFF, WARN, REQUIRE = "off", "warn", "require"
+ON = "on"
 TAG, DIGEST = "tag", "digest"
 KEY, IAM = "key", "iam"
 LIST_PARAMETERS = ("launch_type", "images", "target", "limit", "next")
@@ -96,6 +97,19 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class ApprovalSettings:
+    """Settings of the answers to hooks. An update has none of them."""
+
+    is_on: bool = False
+    """`APPROVALS`: `on` lets callers answer the PAUSE hooks of deployments."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "ApprovalSettings":
+        """Reads `os.environ` or a similar mapping. Raises ConfigurationError."""
+        return cls(is_on=_choice(environment, "APPROVALS", OFF, ON) == ON)
+
+
+@dataclass(frozen=True)
 class StatusSettings:
     """Settings of the function that only reads."""
 
@@ -105,6 +119,8 @@ class StatusSettings:
     """`API_AUTH`: `key` (API key) or `iam` (API key and signature)."""
     environment: str | None = None
     """`ENVIRONMENT`: name of the environment, for readers."""
+    has_approvals: bool = False
+    """`APPROVALS`: whether callers can answer the PAUSE hooks of deployments."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "StatusSettings":
@@ -120,6 +136,7 @@ class StatusSettings:
             tag_filters=tuple(keys),
             api_auth=_choice(environment, "API_AUTH", KEY, IAM),
             environment=environment.get("ENVIRONMENT") or None,
+            has_approvals=ApprovalSettings.from_environment(environment).is_on,
         )
 
 

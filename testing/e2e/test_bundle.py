@@ -78,6 +78,11 @@ CALLS = {
         "StopServiceDeployment": {"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"},
         "DescribeExpressGatewayService": {"serviceArn": ARN},
         "UpdateExpressGatewayService": {"serviceArn": ARN, "taskDefinitionArn": ARN},
+        "ContinueServiceDeployment": {
+            "serviceDeploymentArn": ARN,
+            "hookId": "h",
+            "action": "CONTINUE",
+        },
         "RunTask": {"cluster": "c", "taskDefinition": "t:2", "startedBy": "s", "clientToken": "t"},
         "StopTask": {"cluster": "c", "task": "t", "reason": "r"},
     },

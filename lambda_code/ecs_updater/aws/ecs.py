@@ -1,7 +1,7 @@
 """Typed calls of Amazon ECS for an update, its wait and its rollback. They raise AwsFailure.
 
 RegisterTaskDefinition and UpdateService are not idempotent and are retried after a throttle only,
-and so is RunTask, whose result is read before it is sent again.
+and so are RunTask and ContinueServiceDeployment, whose results are read before they are sent again.
 Any other failure that may have had an effect has the outcome UNKNOWN: read before a retry.
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
@@ -14,6 +14,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.session import Session
 
+from ..errors import AwsFailure, Outcome
 from ..model.targets import AnyRequest, Target
 from ..model.task_definition import RegistrableFields
 from . import clients
@@ -39,6 +40,7 @@ NAMES = 1000
 """Maximum names that are listed to find the nearest name."""
 
 WRITES = (
+    "ContinueServiceDeployment",
     "RegisterTaskDefinition",
     "StopServiceDeployment",
     "TagResource",
@@ -52,7 +54,7 @@ _REGISTERED_FIELDS = {"taskDefinitionArn", "family", "containerDefinitions"}
 """Fields of a registered task definition that the update reads."""
 
 
-class Ecs:
+class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call.
     """Client of Amazon ECS in one account and region.
 
     Create it at module scope: Lambda initialises with full CPU.
@@ -90,7 +92,8 @@ class Ecs:
         for operation in ("RegisterTaskDefinition", "UpdateService"):
             clients.send_raw_body(self._client, operation)
             clients.retry_throttles_only(self._client, operation)
-        clients.retry_throttles_only(self._client, "RunTask")
+        for operation in ("ContinueServiceDeployment", "RunTask"):
+            clients.retry_throttles_only(self._client, operation)
         self.scaling, self.logs = Scaling(self.calls, session=session), Logs(session)
         self.express = Express(self._client)
         clients.send_request_id(self._client, WRITES)
@@ -332,6 +335,17 @@ class Ecs:
     def roll_back_service_deployment(self, arn: str) -> None:
         """Stops a deployment. ECS rolls the service back to its last completed revision."""
         self._call("StopServiceDeployment", serviceDeploymentArn=arn, stopType="ROLLBACK")
+
+    def continue_service_deployment(self, arn: str, hook_id: str, action: str) -> None:
+        """Answers a PAUSE hook. `action`: CONTINUE or ROLLBACK. ECS takes one answer of each hook.
+
+        Raises AwsFailure, also if the SDK is too old for the call.
+        """
+        operation = "ContinueServiceDeployment"
+        if operation not in self._client.meta.service_model.operation_names:
+            reason = f"the installed botocore does not know {operation}: install a newer one"
+            raise AwsFailure(operation, Outcome.REFUSED, "", reason)
+        self._call(operation, serviceDeploymentArn=arn, hookId=hook_id, action=action)
 
     def _tasks(
         self, cluster: str, service: str, desired_status: str, most: int
