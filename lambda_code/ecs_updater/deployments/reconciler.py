@@ -1,8 +1,10 @@
 """Finishes the open entries of the ledger: updates without a waiting caller, or interrupted ones.
 
 EventBridge invokes it for `ECS Deployment State Change` events, which are sent at most once and
-report a failure only with the circuit breaker on. A schedule invokes it for everything else.
+report a failure only with the circuit breaker on, and for `ECS Hook State Change` events. A
+schedule invokes it for everything else.
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_hook_state_change_events.html
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +31,8 @@ from ..log import keys_of, logger
 from ..model.arn import service_key
 from ..settings import Settings
 from .recovery import GONE, NO_SERVICE, Recoveries, Recovery, in_order
+
+_DEPLOYMENT_EVENT, _HOOK_EVENT = "ECS Deployment State Change", "ECS Hook State Change"
 
 _NEEDED_SECONDS = 30.0
 """Minimum remaining seconds to reconcile one more service."""
@@ -165,10 +169,15 @@ def _recover(
 
 def service_of(event: Any) -> str | None:
     """Returns the key of the service in an event of EventBridge. None: all services."""
-    if not isinstance(event, dict) or event.get("detail-type") != "ECS Deployment State Change":
+    if not isinstance(event, dict):
         return None
-    resources = event.get("resources")
-    names = resources if isinstance(resources, list) else []
+    names: Any = []
+    if event.get("detail-type") == _DEPLOYMENT_EVENT:
+        names = event.get("resources")
+    elif event.get("detail-type") == _HOOK_EVENT and isinstance(event.get("detail"), dict):
+        # Its resource is the service deployment.
+        names = [event["detail"].get("serviceArn")]
+    names = names if isinstance(names, list) else []
     try:
         return service_key(next((name for name in names if isinstance(name, str)), ""))
     except ValueError:
