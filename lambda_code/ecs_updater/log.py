@@ -99,6 +99,11 @@ def log_read(path: str, call: Call, work: Callable[[], Answer]) -> Answer:
     return _log("read", None, call, work, fields)
 
 
+def log_answer(action: str, request_id: str, call: Call, work: Callable[[], Answer]) -> Answer:
+    """Like `log_update` for the answer to a hook of the update `request_id`. Logs the answer."""
+    return _log(action, {"request_id": request_id}, call, work, lambda answer: answer)
+
+
 def log_ended(entry: Any) -> None:
     """Logs the verdict of an update of the ledger that this invocation did not begin."""
     log = logger.warning if entry.error_type else logger.info

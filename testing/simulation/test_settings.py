@@ -227,7 +227,7 @@ def shown_of(world, log_text, event, environment):
         )
         shown += [outcome.text, outcome.answer, getattr(outcome.error, "violations", None)]
         shown.append(getattr(outcome.error, "details", None))
-        answer = ask(post_routes.update_app(update).resolve, "POST", "/update", sent)
+        answer = ask(post_routes.update_app(update, update).resolve, "POST", "/update", sent)
         shown.append(answer.text)
     world.finish(200)
     return "\n".join(map(str, [*shown, log_text(), world.dynamodb.items]))

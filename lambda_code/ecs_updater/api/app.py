@@ -25,6 +25,8 @@ _STATUS: dict[type[EcsUpdaterError], int] = {
     errors.ServiceNotFoundError: 404,
     errors.DeploymentNotFoundError: 404,
     errors.RouteNotFoundError: 404,
+    errors.ApprovalsOffError: 403,
+    errors.HookNotAwaitedError: 409,
     errors.LeaseHeldError: 409,
     errors.PayloadTooLargeError: 413,
     errors.MediaTypeError: 415,

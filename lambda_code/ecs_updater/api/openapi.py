@@ -6,7 +6,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 
 from collections.abc import Sequence
 
-from ..model.event_parser import SCHEMAS, SHORT_SCHEMAS, Schema
+from ..model.event_parser import HOOK_ANSWER_SCHEMA, SCHEMAS, SHORT_SCHEMAS, Schema
 from .serializers import Json
 
 _AUTHENTICATION = {
@@ -24,7 +24,10 @@ _ERRORS = {
         "the function to do it"
     ),
     "404": "no such route, cluster, service or update",
-    "409": "another update holds the service: try again after Retry-After seconds",
+    "409": (
+        "another update holds the service: try again after Retry-After seconds; or the hook awaits "
+        "no answer, and errorMessage has its state"
+    ),
     "413": "the body is too large",
     "415": "the body is not application/json",
     "422": "ECS refuses it, or the rollout failed",
@@ -78,7 +81,7 @@ def document(tag_filters: Sequence[str], auth: str) -> Json:
         }
         for key in tag_filters
     ]
-    for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values()):
+    for schema in (*SCHEMAS.values(), *SHORT_SCHEMAS.values(), HOOK_ANSWER_SCHEMA):
         # Without `$schema`: it means the same in OpenAPI's dialect.
         fields = {key: value for key, value in schema.document.items() if key != "$schema"}
         components["schemas"][fields["title"].removesuffix("Event")] = fields

@@ -1,6 +1,7 @@
-"""The `POST` routes, which change a service: from a body to an event of the contract.
+"""The `POST` routes, which change a service: from a body to an event of the contract, or to the
+answer to a hook.
 
-A body is an event, or its short form.
+A body of an update or a rollback is an event, or its short form.
 """
 
 import re
@@ -23,14 +24,23 @@ from ..errors import (
     ServiceNotFoundError,
     one_line,
 )
-from ..model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE, parse_json
+from ..model.event_parser import (
+    HOOK_ANSWER_SCHEMA,
+    ROLLBACK,
+    SCHEMAS,
+    SHORT_SCHEMAS,
+    UPDATE,
+    parse_json,
+)
+from ..model.hook import ACTIONS, APPROVE, REJECT, Approval, HookAnswer
 from ..model.image import ImageReference
 from ..model.request import SETTING_FIELDS
 from ..model.verdict import Verdict
 from .app import json_response, new_app, request_id
-from .serializers import id_of
+from .serializers import id_of, request_id_of
 
 Update = Callable[[Any, Call], log.Answer]
+AnswerHook = Callable[[HookAnswer, Call], Approval]
 
 LONGEST_WAIT = 25
 """Maximum seconds that a request waits for a rollout. API Gateway's time-out is 29 seconds."""
@@ -56,7 +66,7 @@ _FIXED_MESSAGES = (ClusterNotFoundError, NotAllowedError, ServiceNotFoundError)
 """Errors whose messages the contract fixes, field names included: callers compare them."""
 
 
-def update_app(update: Update) -> APIGatewayRestResolver:
+def update_app(update: Update, answer_hook: AnswerHook) -> APIGatewayRestResolver:
     """Returns the router."""
     app = new_app()
 
@@ -68,21 +78,50 @@ def update_app(update: Update) -> APIGatewayRestResolver:
     def _rollback() -> Response[str]:
         return _posted(app, update, ROLLBACK)
 
+    @app.post("/deployments/<id_>/approve")
+    def _approve(id_: str) -> Response[str]:
+        return _answered(app, answer_hook, id_, APPROVE)
+
+    @app.post("/deployments/<id_>/reject")
+    def _reject(id_: str) -> Response[str]:
+        return _answered(app, answer_hook, id_, REJECT)
+
     return app
 
 
-def _posted(app: APIGatewayRestResolver, update: Update, action: str) -> Response[str]:
+def _answered(
+    app: APIGatewayRestResolver, answer_hook: AnswerHook, id_: str, name: str
+) -> Response[str]:
+    """Answers the hook of a body for the update with this id in the lists."""
+    call, update_id = _call(app), request_id_of(id_)
+
+    def work() -> log.Answer:
+        value = _body_of(app)
+        HOOK_ANSWER_SCHEMA.check(value)
+        answer = HookAnswer(update_id, value["hookId"], ACTIONS[name])
+        return {"requestId": update_id, "approval": answer_hook(answer, call).to_json()}
+
+    return json_response(log.log_answer(name, update_id, call, work))
+
+
+def _call(app: APIGatewayRestResolver) -> Call:
     request = app.current_event
-    call = replace(
-        Call.of(app.lambda_context),
-        id=request.request_context.request_id,
-        caller=_caller(request.raw_event),
-    )
+    id_, caller = request.request_context.request_id, _caller(request.raw_event)
+    return replace(Call.of(app.lambda_context), id=id_, caller=caller)
+
+
+def _body_of(app: APIGatewayRestResolver) -> Any:
+    request = app.current_event
+    return _value_of(request.decoded_body, request.headers.get("content-type"))
+
+
+def _posted(app: APIGatewayRestResolver, update: Update, action: str) -> Response[str]:
+    call = _call(app)
     is_accepted_only = False
 
     def work() -> log.Answer:
         nonlocal is_accepted_only
-        value = _value_of(request.decoded_body, request.headers.get("content-type"))
+        value = _body_of(app)
         event = _event_of(value, action)
         app.context["request_id"] = call.request_id(event)
         log.add_log_keys(event, call, http_request_id=call.id)

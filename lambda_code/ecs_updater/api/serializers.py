@@ -8,6 +8,8 @@ from typing import Any
 
 from ..model import service as service_description
 from ..model.arn import name_of, revision_name
+from ..model.field_types import build
+from ..model.hook import Approval
 from ..model.tags import listed
 
 Json = dict[str, Any]
@@ -86,6 +88,7 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
         "updatedAt": item.get("updated_at"),
         "endedAt": item.get("ended_at"),
         "batch": item.get("batch"),
+        "approvals": [build(Approval, each).to_json() for each in item.get("approvals", ())],
     }
 
 

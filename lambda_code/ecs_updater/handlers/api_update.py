@@ -1,4 +1,4 @@
-"""Handler of `POST /update` and `POST /rollback` behind API Gateway.
+"""Handler of the `POST` requests behind API Gateway: updates, rollbacks, and answers to hooks.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
@@ -10,6 +10,7 @@ from ..api.post_routes import update_app
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..aws.targets import TargetAccess
+from ..deployments.approvals import answer_hook
 from ..deployments.deploy import deploy
 from ..log import log_missing_ledger, warn_if_unrestricted
 from . import start_garbage_collection
@@ -18,10 +19,13 @@ ECS = Ecs(targets=TargetAccess.of(os.environ))
 LEDGER = table_of(os.environ)
 log_missing_ledger(LEDGER)
 warn_if_unrestricted(os.environ)
-APP = update_app(lambda event, call: deploy(event, os.environ, ECS, call, LEDGER))
+APP = update_app(
+    lambda event, call: deploy(event, os.environ, ECS, call, LEDGER),
+    lambda answer, call: answer_hook(answer, os.environ, ECS, call, LEDGER),
+)
 start_garbage_collection()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Runs one update or rollback. An error becomes an HTTP response."""
+    """Runs one update or rollback, or answers one hook. An error becomes an HTTP response."""
     return APP.resolve(event, context)

@@ -175,6 +175,9 @@ SCHEMAS = {action: Schema(action) for action in (UPDATE, ROLLBACK)}
 SHORT_SCHEMAS = {UPDATE: Schema("short"), ROLLBACK: Schema("short-rollback")}
 """Schema of the short form of the HTTP API, by action, see `api.post_routes`."""
 
+HOOK_ANSWER_SCHEMA = Schema("hook-answer")
+"""Schema of an answer to a hook over HTTP."""
+
 # Compiled at start-up, with full CPU. The other schemas are compiled when they are needed.
 assert SCHEMAS[UPDATE].validator(None)
 

@@ -19,7 +19,14 @@ from ecs_updater.api.query import (
 )
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.queries import UpdateQueries
-from ecs_updater.model.event_parser import ROLLBACK, SCHEMAS, SHORT_SCHEMAS, UPDATE
+from ecs_updater.model.event_parser import (
+    HOOK_ANSWER_SCHEMA,
+    ROLLBACK,
+    SCHEMAS,
+    SHORT_SCHEMAS,
+    UPDATE,
+)
+from ecs_updater.model.hook import APPROVE, CONTINUE, REJECT, Approval
 from fakes.simulated_ecs import SimulatedEcs
 from support.http import ask
 from support.ledger import intent, succeeded
@@ -84,6 +91,7 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one():
         ("Rollback", SCHEMAS[ROLLBACK]),
         ("ShortUpdate", SHORT_SCHEMAS[UPDATE]),
         ("ShortRollback", SHORT_SCHEMAS[ROLLBACK]),
+        ("HookAnswer", HOOK_ANSWER_SCHEMA),
     ],
 )
 def test_a_request_is_checked_with_the_schema_of_the_document(name, schema):
@@ -94,6 +102,8 @@ def test_a_request_is_checked_with_the_schema_of_the_document(name, schema):
 def test_the_get_routes_answer_by_the_document(table, history, lease, log):  # pylint: disable=unused-argument
     ecs = SimulatedEcs(services={"c": {"web": {"tags": {"a": "b"}}}})
     history.finish(succeeded(history.begin(intent(lease("r"))).entry))
+    given = Approval("id", "earlier", CONTINUE, "me", "2027-01-15T08:00:00.000Z")
+    history.begin(intent(lease("paused"), approvals=[given]))
     resolve = status_app(
         ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"}
     ).resolve
@@ -102,6 +112,7 @@ def test_the_get_routes_answer_by_the_document(table, history, lease, log):  # p
         "/list?images=1": "Services",
         "/deployments": "Deployments",
         "/deployments/r": "WholeDeployment",
+        "/deployments/paused": "WholeDeployment",
         "/list?x=1": "Error",
         "/nothing": "Error",
         "/deployments/x": "Error",
@@ -112,6 +123,10 @@ def test_the_get_routes_answer_by_the_document(table, history, lease, log):  # p
 
 def test_the_post_routes_answer_by_the_document(ecs_fake, send, event, log):  # pylint: disable=unused-argument
     body = send(ecs_fake, event())
-    resolve = update_app(lambda *_: {"statusCode": 200, "body": body}).resolve
+    given = Approval("id", "hook", CONTINUE, "me", "2027-01-15T08:00:00.000Z", "PRE_SCALE_UP", True)
+    resolve = update_app(lambda *_: {"statusCode": 200, "body": body}, lambda *_: given).resolve
     assert not list(validator("Result").iter_errors(ask(resolve, "POST", "/update", event()).json))
     assert not list(validator("Error").iter_errors(ask(resolve, "POST", "/update", "{").json))
+    for name in (APPROVE, REJECT):
+        answer = ask(resolve, "POST", f"/deployments/r/{name}", {"hookId": "hook"})
+        assert not list(validator("Answered").iter_errors(answer.json))

@@ -10,6 +10,7 @@ import pytest
 from ecs_updater import errors
 from ecs_updater.api.post_routes import update_app
 from ecs_updater.errors import AwsFailure, Outcome
+from ecs_updater.model.hook import Approval
 from support.http import CONTEXT, REQUEST_ID, ask, event
 
 LONG = {
@@ -40,6 +41,11 @@ class Updates:
         self.answer = answer or {"statusCode": 200, "body": BODY}
         self.events, self.calls = [], []
 
+    def answer_hook(self, answer, call):
+        """Stands in for the answer to a hook."""
+        self(answer, call)
+        return Approval("id", answer.hook_id, answer.action, call.caller, "2027-01-15T08:00:00Z")
+
     def __call__(self, event_, call):
         self.events.append(event_)
         self.calls.append(call)
@@ -50,7 +56,7 @@ class Updates:
 
 def post(updates, path, body, **more):
     """What is answered to a body."""
-    return ask(update_app(updates).resolve, "POST", path, body, **more)
+    return ask(update_app(updates, updates.answer_hook).resolve, "POST", path, body, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -328,7 +334,7 @@ def test_a_body_in_base64_is_read():
     }
     encoded["headers"]["content-type"] = "application/json"
     updates = Updates()
-    assert update_app(updates).resolve(encoded, CONTEXT)["statusCode"] == 200
+    assert update_app(updates, updates.answer_hook).resolve(encoded, CONTEXT)["statusCode"] == 200
     assert updates.events[0]["ecs_tag"] == {"a": "b"}
 
 
@@ -354,19 +360,20 @@ KINDS = [
 ]
 STATUSES = {
     400: {"InvalidEventError", "InvalidQueryError"},
-    403: {"NotAllowedError"},
+    403: {"ApprovalsOffError", "NotAllowedError"},
     404: {
         "ClusterNotFoundError",
         "ServiceNotFoundError",
         "DeploymentNotFoundError",
         "RouteNotFoundError",
     },
-    409: {"LeaseHeldError"},
+    409: {"HookNotAwaitedError", "LeaseHeldError"},
     413: {"PayloadTooLargeError"},
     415: {"MediaTypeError"},
     500: {"ConfigurationError", "InternalError"},
     502: {
         *(
+            "ApprovalError",
             "LedgerError",
             "ServiceReadError",
             "TaskDefinitionError",
@@ -394,7 +401,7 @@ def test_every_error_has_a_status_and_the_same_words_as_in_a_direct_call(kind, l
     assert answer.json.pop("errorType") == kind.__name__ and answer.json["errorMessage"] == str(
         error
     )
-    assert ("Retry-After" in answer.headers) is (expected == 409)
+    assert ("Retry-After" in answer.headers) is (kind is errors.LeaseHeldError)
     assert ("violations" in answer.json) is (kind is errors.InvalidEventError)
     assert log()[-1]["error_type"] == kind.__name__
 
