@@ -77,6 +77,7 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
         "verdict": item.get("verdict"),
         "cause": item.get("cause"),
         "deploymentId": item.get("deployment_id"),
+        "rollout": item.get("rollout"),
         "before": _side(item["before"]),
         "after": _side(item["after"]),
         "rollback": rollback

@@ -7,13 +7,14 @@ found later. After the deployment, no step raises: a later process finds and fin
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from ..context import REQUEST_ID
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
 from ..ledger.entry import Entry, TaskRun
 from ..ledger.lease import Lease
 from ..ledger.store import History
-from .response import Answer, of_entry, running_deployment, started_deployment
+from .response import ROLLOUT_FIELDS, Answer, of_entry, running_deployment, started_deployment
 
 WRITE_SECONDS = 75
 """Maximum duration of one write to ECS with its retries, for which the lease must last."""
@@ -120,6 +121,20 @@ class Journal:
         entry = self.entry.rolling_back(cause, task_definition_arn, deployment_id)
         if entry != self.entry or self._is_behind:  # The age counts from the last change.
             self._write(self._advance, entry)
+
+    def polled(self, shown: Mapping[str, Any]) -> None:
+        """Notes what a poll has read, see `RolloutState.shown`. The next write records it."""
+        if shown != self.entry.rollout:
+            self.entry = replace(self.entry, rollout=shown)
+
+    def progressed(self, shown: Mapping[str, Any]) -> None:
+        """Records what a poll has read while the rollout goes on."""
+        if shown == self.entry.rollout:
+            return
+        entry = replace(self.entry, rollout=shown)
+        deployment = (entry.answer or {})["body"]["deployment"]
+        kept = {name: value for name, value in deployment.items() if name not in ROLLOUT_FIELDS}
+        self._write(self._advance, replace(entry, answer=of_entry(entry, {**kept, **shown})))
 
     def answered(self, answer: Answer) -> None:
         """Records the response while the rollout goes on."""

@@ -23,7 +23,7 @@ from ..errors import (
     LedgerError,
     Outcome,
 )
-from ..ledger.entry import Entry, Side, seconds
+from ..ledger.entry import Entry, Side, changed_at
 from ..ledger.lease import Holder, Leases
 from ..ledger.memory import MemoryLedger
 from ..ledger.store import OpenEntry, Page, ledger_of
@@ -208,7 +208,7 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
         for arn, answer in _describe(ecs, cluster, arns).items():
             known = None if isinstance(answer, Exception) else answer
             opened = by_service[cluster, arn]
-            oldest = min(seconds(entry.updated_at) or read_at for entry in opened)
+            oldest = min(changed_at(entry) or read_at for entry in opened)
             service = _OpenService(opened[0].service, read_at, known, opened)
             if isinstance(answer, Exception) and read_at - oldest <= most_seconds:
                 result.skip(service.key, str(answer), opened)

@@ -25,6 +25,9 @@ from ..rollout.judgement import Judgement, PollResult
 
 DRY_RUN = "dry run: nothing was written"
 
+ROLLOUT_FIELDS = ("strategy", "stage", "stageSince", "stageUntil", "traffic", "hook", "alarms")
+"""Fields of `RolloutState.shown` in the `deployment` of a response."""
+
 _STARTED = "the deployment was started, and not waited for"
 
 Answer = Mapping[str, Any]
@@ -172,6 +175,7 @@ def polled_deployment(
         waitedSeconds=round(result.seconds, 1),
         tasks=tasks,
         images=images or {},
+        **(state.shown() if state else {}),
         events=list(state.events) if state else [],
     )
 

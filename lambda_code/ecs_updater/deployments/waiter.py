@@ -12,7 +12,7 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..context import Clock
 from ..errors import AwsFailure, LedgerError
-from ..ledger.entry import Entry, seconds
+from ..ledger.entry import Entry, changed_at, seconds
 from ..log import keys_of, logger
 from ..model.service import Snapshot, primary_deployment
 from ..model.service_settings import COUNT, has_all_tasks
@@ -135,8 +135,10 @@ class Waiter:
             arn = entry.service_deployment_arn
             result = PollResult(judgement, None, 0.0, service_deployment_arn=arn)
         else:
-            result = self._poller(_rollout(entry), journal).poll(service, self._most_seconds)
+            poller = self._poller(_rollout(entry), journal)
+            result = poller.poll(service, self._most_seconds)
             if result is None:
+                journal.progressed(poller.shown)
                 return RolloutOutcome(is_final=False)
         is_over = result.judgement.verdict == Verdict.TIMED_OUT
         is_failed = is_over or result.judgement.verdict in _LEFT_FAILED
@@ -174,7 +176,7 @@ class Waiter:
     def expired(self, entry: Entry, why: str) -> RolloutOutcome | None:
         """Returns the outcome of an unreadable update, if its last change is too old."""
         now = self._clock.epoch()
-        since = now - (seconds(entry.updated_at) or now)
+        since = now - (changed_at(entry) or now)
         if (aged := age(since, since, self._most_seconds)) is None:
             return None
         reason = f"{aged}: {why}"
@@ -186,6 +188,8 @@ class Waiter:
         self, journal: Journal, result: PollResult, deadline: float, *, reads_tasks: bool = True
     ) -> RolloutOutcome:
         """Returns the outcome of a judgement, after a rollback if that is due."""
+        if result.state:
+            journal.polled(result.state.shown())
         entry, judgement = journal.entry, result.judgement
         images: dict[str, Any] = {}
         if (
@@ -304,4 +308,5 @@ def _rollout(entry: Entry) -> Rollout:
         containers=Containers(essential, entry.after.images.keys() - set(essential)),
         may_be_rollback=not entry.deploys,
         scale=Scale(count) if entry.is_about_settings else None,
+        shown=entry.rollout,
     )

@@ -152,6 +152,8 @@ class Entry:
     task: TaskRun | None = None
     approvals: Sequence[Approval] = field(default_factory=list)
     """The answers to hooks, the earliest first. Only `ledger.approvals` changes them."""
+    rollout: Mapping[str, Any] = field(default_factory=dict)
+    """Strategy, stage, traffic, hook and alarms as in the response, at the latest poll."""
     verdict: str | None = None
     cause: str | None = None
     answer: Mapping[str, Any] | None = None
@@ -417,6 +419,14 @@ def seconds(text: str | None) -> float | None:
     return datetime.fromisoformat(text).timestamp() if text else None
 
 
+def changed_at(entry: Entry) -> float | None:
+    """Returns the last change in seconds since the epoch, or the end of a wait of ECS."""
+    hook = entry.rollout.get("hook") or {}
+    until = hook.get("until") or entry.rollout.get("stageUntil")
+    moments = [moment for moment in (seconds(entry.updated_at), seconds(until)) if moment]
+    return max(moments, default=None)
+
+
 def to_item(entry: Entry) -> dict[str, Any]:
     """Returns the item of an entry, without None."""
     item = {name: value for name, value in vars(entry).items() if value is not None}
@@ -428,6 +438,8 @@ def to_item(entry: Entry) -> dict[str, Any]:
                 del item[name]["service_settings"]
     if approvals := item.pop("approvals"):
         item["approvals"] = stored_answers(approvals)
+    if not entry.rollout:
+        del item["rollout"]
     item["state"] = entry.state.value
     if entry.error_attributes is not None:
         item["error_attributes"] = json.dumps(entry.error_attributes, ensure_ascii=False)

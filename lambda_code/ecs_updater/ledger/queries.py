@@ -17,7 +17,7 @@ RECENT = Index("recent", "feed", "begun_at")
 
 SHOWN = (
     *("request_id", "number", "service", "cluster_arn", "service_arn", "action"),
-    *("before", "after", "state", "verdict", "cause", "deployment_id", "rollback"),
+    *("before", "after", "state", "verdict", "cause", "deployment_id", "rollback", "rollout"),
     *("begun_at", "updated_at", "ended_at", "batch", "approvals"),
 )
 """Attributes of an entry in a list. The index has all attributes, so this list can grow."""

@@ -151,9 +151,15 @@ def age(since_change: float, since_begin: float, most_seconds: float) -> str | N
 def _progress(state: RolloutState, deployment: Deployment) -> str:
     """Returns the running tasks, the lifecycle stage, and the latest failure or event."""
     last, _ = most_frequent(state.task_failures)
-    stage = state.service_deployment.stage if state.service_deployment else ""
+    service_deployment = state.service_deployment
+    stage = wait = ""
+    if service_deployment:
+        stage, wait = service_deployment.stage, service_deployment.wait
     hint = last.cause if last else next(iter(state.events), "")
-    return f"{_counts(deployment)}{_after(stage, ', stage ')}{_after(hint, '; latest report: ')}"
+    return (
+        f"{_counts(deployment)}{_after(stage, ', stage ')}{_after(wait)}"
+        f"{_after(hint, '; latest report: ')}"
+    )
 
 
 def _counts(deployment: Deployment) -> str:

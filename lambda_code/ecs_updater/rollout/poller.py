@@ -23,6 +23,7 @@ _FIRST = 2.0
 _SOON = 3.0
 _SOON_FOR = 60.0
 _GROWTH = 1.8
+_STAGE = 10.0
 _SELDOM = 15.0
 _JITTER = 0.1
 """Separates callers that begin at the same time."""
@@ -56,6 +57,17 @@ def pauses(random: Callable[[], float]) -> Iterator[float]:
         pause = _SOON if gone < _SOON_FOR else min(max(pause, _SOON) * _GROWTH, _SELDOM)
 
 
+def _least_pause(state: RolloutState | None) -> float:
+    """Returns the minimum seconds before the next poll.
+
+    A deployment with another strategy than the rolling update takes minutes, and a poll of it two
+    calls.
+    """
+    if state is None or state.service_deployment is None or state.is_rolling:
+        return 0
+    return _SELDOM if state.is_waiting else _STAGE
+
+
 @dataclass(frozen=True)
 class Rollout:
     """The deployment to poll."""
@@ -79,6 +91,8 @@ class Rollout:
     """Whether ECS may have made it as the rollback of a failed deployment."""
     scale: Scale | None = None
     """The changed settings of the service. None: the update deployed."""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """What an earlier process read, see `RolloutState.shown`: since when the stage goes on."""
 
 
 class Poller:
@@ -125,7 +139,7 @@ class Poller:
             if left <= 0:
                 break
             self._before_pause()
-            self._clock.sleep(min(pause, left))
+            self._clock.sleep(min(max(pause, _least_pause(state)), left))
             try:
                 state = self._read_state()
                 trouble = None
@@ -152,6 +166,11 @@ class Poller:
         judgement = self._judge(state) or self._overdue(state, most_seconds)
         return self._result(judgement, state) if judgement else None
 
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """What a response shows of the latest state. Empty: nothing was read."""
+        return self._state.shown() if self._state else {}
+
     def _judge(self, state: RolloutState) -> Judgement | None:
         scale = self._rollout.scale
         if scale is None:
@@ -166,7 +185,9 @@ class Poller:
         if state.deployment is None and state.rollback is None:
             return None
         now, changed_at = self._clock.epoch(), self._begun_at
-        if state.changed_at:
+        if state.is_waiting:
+            changed_at = now  # The age does not grow while ECS itself waits.
+        elif state.changed_at:
             changed_at = max(state.changed_at.timestamp(), changed_at)
         why = age(now - changed_at, now - self._begun_at, most_seconds)
         return overdue(state, why) if why else None
@@ -240,8 +261,22 @@ class Poller:
                 raise
             # Not every partition and emulator has service deployments.
             self._notes[failure.operation] = str(failure)
-        self._service_deployment = ServiceDeployment.of(answer) if answer else None
+        earlier = self._service_deployment
+        self._service_deployment = self._dated(answer, earlier) if answer else None
         return replace(state, service_deployment=self._service_deployment)
+
+    def _dated(
+        self, answer: Mapping[str, Any], earlier: ServiceDeployment | None
+    ) -> ServiceDeployment:
+        """Returns the service deployment with the begin of its stage, which ECS does not report."""
+        found = ServiceDeployment.of(answer)
+        if earlier is not None:
+            is_same = earlier.step == found.step
+            since = earlier.stage_since if is_same else None
+        else:
+            since = _since_of(self._rollout.shown, found)
+        read_at = datetime.fromtimestamp(self._clock.epoch(), UTC)
+        return replace(found, stage_since=since or found.updated_at or read_at)
 
     def _failed_seconds(self, state: RolloutState) -> float:
         """Returns the seconds since ECS or a poll first showed that the deployment has failed."""
@@ -283,3 +318,10 @@ class Poller:
         )
         self._task_polls += len(task_failures) <= len(self._task_failures)
         self._task_failures = task_failures or self._task_failures
+
+
+def _since_of(shown: Mapping[str, Any], found: ServiceDeployment) -> datetime | None:
+    """Returns when the stage began, if an earlier process has read the same one."""
+    step = shown.get("stage", ""), (shown.get("traffic") or {}).get("production")
+    since = shown.get("stageSince")
+    return datetime.fromisoformat(since) if since and step == found.step else None

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -116,6 +116,8 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     """Time of the latest event about started or stopped tasks."""
     events: tuple[str, ...] = ()
     """The latest events of the service, the latest first."""
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """The service's deployment configuration."""
 
     @property
     def is_replaced(self) -> bool:
@@ -140,6 +142,7 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
             self.deployment is None
             or self.is_replaced
             or not self.is_rolling
+            or bool(self.configuration.get("lifecycleHooks"))
             or self.deployment.rollout_state in (None, "FAILED")
         )
 
@@ -186,6 +189,28 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
         if self.service_deployment:
             return self.service_deployment.has_succeeded
         return deployment.is_steady and all(other.id == deployment.id for other in self.others)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether ECS waits for a time or a hook, so that nothing changes."""
+        return self.service_deployment is not None and self.service_deployment.is_waiting
+
+    def shown(self) -> dict[str, Any]:
+        """Returns strategy, stage, traffic, hook and alarms as in a response.
+
+        Empty for a rolling update without alarms, of which no service deployment was read.
+        """
+        fields: dict[str, Any] = {}
+        if not self.is_rolling or self.service_deployment:
+            fields["strategy"] = self.configuration.get("strategy") or ROLLING
+        if self.service_deployment:
+            fields |= self.service_deployment.shown()
+        alarms = self.configuration.get("alarms") or {}
+        if alarms.get("enable"):
+            triggered = self.service_deployment.alarms if self.service_deployment else ()
+            configured = list(alarms.get("alarmNames") or ())
+            fields["alarms"] = {"configured": configured, "triggered": list(triggered)}
+        return fields
 
     @property
     def changed_at(self) -> datetime | None:
@@ -247,6 +272,7 @@ def rollout_state_of(
         desired=service.get("desiredCount", primary.desired if primary else 0),
         is_rolling=(configuration.get("strategy") or ROLLING) == ROLLING,
         has_circuit_breaker=bool(breaker.get("enable")),
+        configuration=configuration,
         rolls_back=bool(
             (breaker.get("enable") and breaker.get("rollback"))
             or (alarms.get("enable") and alarms.get("rollback"))

@@ -6,10 +6,42 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ..model.strategy import BAKE_TIME, TRAFFIC_SHIFT
+
 _FAILED_ROLLBACK = "ROLLBACK_FAILED"
+_ALL = 100
+_STEPS = {
+    "LINEAR": ("linearConfiguration", "stepBakeTimeInMinutes"),
+    "CANARY": ("canaryConfiguration", "canaryBakeTimeInMinutes"),
+}
+"""Members of the deployment configuration with the minutes of a step, by strategy."""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A lifecycle hook without a result."""
+
+    id: str
+    is_pause: bool
+    """Whether somebody has to answer it, by ContinueServiceDeployment. Else a function runs."""
+    target: str = ""
+    """ARN of the function."""
+    expires_at: datetime | None = None
+    timeout_action: str = ""
+    """CONTINUE or ROLLBACK: what ECS does at `expires_at`."""
+
+    def shown(self) -> dict[str, Any]:
+        """Returns the hook as in a response."""
+        return {
+            "id": self.id,
+            "awaits": "approval" if self.is_pause else "function",
+            **({"target": self.target} if self.target else {}),
+            "until": iso_minutes(self.expires_at),
+            "then": self.timeout_action or None,
+        }
 
 
 @dataclass(frozen=True)
@@ -26,11 +58,23 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
     updated_at: datetime | None = None
     has_circuit_breaker: bool | None = None
     """Whether ECS's circuit breaker watches it. None: ECS does not report it."""
+    strategy: str = ""
+    hook: Hook | None = None
+    """The hook that it waits for."""
+    production: float | None = None
+    test: float | None = None
+    """Percent of the traffic that the new revision gets. None: ECS does not report it."""
+    wait_minutes: int | None = None
+    """Duration of the stage, if it is a bake time. None: something else ends the stage."""
+    stage_since: datetime | None = None
+    """Begin of the stage or step, as far as it is known."""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "ServiceDeployment":
         """Returns the service deployment of an item in DescribeServiceDeployments."""
         breaker = (answer.get("deploymentCircuitBreaker") or {}).get("status")
+        target = answer.get("targetServiceRevision") or {}
+        hooks = answer.get("lifecycleHookDetails") or ()
         return cls(
             status=answer.get("status", ""),
             reason=answer.get("statusReason") or "",
@@ -39,11 +83,16 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
             alarms=tuple((answer.get("alarms") or {}).get("triggeredAlarmNames") or ()),
             hooks=tuple(
                 hook.get("targetArn") or hook.get("hookId") or "?"
-                for hook in answer.get("lifecycleHookDetails") or ()
+                for hook in hooks
                 if _has_failed(hook)
             ),
             updated_at=answer.get("updatedAt"),
             has_circuit_breaker=breaker != "DISABLED" if breaker else None,
+            strategy=(answer.get("deploymentConfiguration") or {}).get("strategy") or "",
+            hook=_open_hook(hooks),
+            production=target.get("requestedProductionTrafficWeight"),
+            test=target.get("requestedTestTrafficWeight"),
+            wait_minutes=_wait_minutes(answer, target),
         )
 
     @property
@@ -55,6 +104,56 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
     def is_rolling_back(self) -> bool:
         """Whether ECS is rolling the service back."""
         return self.status in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether ECS waits for a time or a hook, so that nothing changes."""
+        has_wait = self.hook is not None or self.wait_minutes is not None
+        return has_wait and self.status == "IN_PROGRESS"
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """The end of the wait, as far as it is known."""
+        if not self.is_waiting:
+            return None
+        if self.hook:
+            return self.hook.expires_at
+        if self.stage_since is None or self.wait_minutes is None:
+            return None
+        return self.stage_since + timedelta(minutes=self.wait_minutes)
+
+    @property
+    def step(self) -> tuple[str, float | None]:
+        """The stage with its traffic: linear and canary deployments repeat stages."""
+        return self.stage, self.production
+
+    @property
+    def wait(self) -> str:
+        """Returns what ECS waits for, in words. Empty: for tasks, or nothing."""
+        if not self.is_waiting:
+            return ""
+        moment = iso_minutes(self.waits_until)
+        until = f" until {moment}" if moment else ""
+        if self.hook is None:
+            what = "bake time" if self.stage == BAKE_TIME else "waits before the next step"
+            return f"{what}{until}"
+        then = f", then {self.hook.timeout_action}" if self.hook.timeout_action else ""
+        what = "approval of hook" if self.hook.is_pause else "lifecycle hook"
+        return f"waits for {what} {self.hook.target or self.hook.id}{until}{then}"
+
+    def shown(self) -> dict[str, Any]:
+        """Returns strategy, stage, traffic and hook as in a response."""
+        traffic = {"production": self.production, "test": self.test}
+        weights = {name: weight for name, weight in traffic.items() if weight is not None}
+        fields = {
+            "strategy": self.strategy,
+            "stage": self.stage,
+            "stageSince": iso_minutes(self.stage_since, "seconds"),
+            "stageUntil": iso_minutes(self.waits_until) if self.hook is None else None,
+            "traffic": weights,
+            "hook": self.hook.shown() if self.hook and self.is_waiting else None,
+        }
+        return {name: value for name, value in fields.items() if value}
 
     def cause(self, reported: str) -> str:
         """Why it failed, as far as ECS returns a reason. `reported`: the reason in its event."""
@@ -71,7 +170,42 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
         return "; ".join(causes)
 
 
+def iso_minutes(moment: datetime | None, precision: str = "minutes") -> str | None:
+    """Returns a moment as ISO 8601 in UTC, such as `2026-11-20T14:05Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 def _has_failed(hook: Mapping[str, Any]) -> bool:
     """Returns whether a hook ended the deployment. After a time-out, ECS may have continued."""
     is_over = hook.get("status") == "TIMED_OUT" and hook.get("timeoutAction") != "CONTINUE"
     return is_over or hook.get("status") == "FAILED"
+
+
+def _open_hook(hooks: Any) -> Hook | None:
+    """Returns the hook without a result, an awaited answer first."""
+    waiting = [hook for hook in hooks if hook.get("status") in ("AWAITING_ACTION", "IN_PROGRESS")]
+    waiting.sort(key=lambda hook: hook.get("status") != "AWAITING_ACTION")
+    for hook in waiting:
+        return Hook(
+            id=hook.get("hookId") or "",
+            is_pause=hook.get("status") == "AWAITING_ACTION",
+            target=hook.get("targetArn") or "",
+            expires_at=hook.get("expiresAt"),
+            timeout_action=hook.get("timeoutAction") or "",
+        )
+    return None
+
+
+def _wait_minutes(answer: Mapping[str, Any], target: Mapping[str, Any]) -> int | None:
+    """Returns the minutes of a bake time, or of the wait after a step of the traffic shift."""
+    configuration = answer.get("deploymentConfiguration") or {}
+    stage = answer.get("lifecycleStage")
+    minutes: int | None = None
+    if stage == BAKE_TIME:
+        minutes = configuration.get("bakeTimeInMinutes")
+    elif stage == TRAFFIC_SHIFT and target.get("requestedProductionTrafficWeight") != _ALL:
+        member, name = _STEPS.get(configuration.get("strategy", ""), ("", ""))
+        minutes = (configuration.get(member) or {}).get(name)
+    return minutes

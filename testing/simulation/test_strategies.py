@@ -1,0 +1,264 @@
+"""Blue/green, linear and canary deployments: every stage and end has its verdict, and the result
+shows how far ECS is.
+"""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ecs_updater.deployments.response import ROLLOUT_ERRORS
+from fakes.simulated_ecs import (
+    FOREVER,
+    STAGES,
+    HookResult,
+    Image,
+    configuration_of,
+    invoke_at,
+    pause_at,
+)
+from support.rollout_world import EVENT, OLD_TAGS
+from support.sampling import sample
+from support.strategy_scenarios import ALARM, GATE, SCENARIOS, STEP, rows
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "strategies.md"
+IMAGES = {"busybox": "old", "app:2": "new", "other:1": "another"}
+STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
+MOST_CALLS = 60
+
+
+def play(make_world, name, **options):
+    """Plays a scenario. Returns the world and what the caller gets."""
+    scenario = SCENARIOS[name]
+    world = make_world(**options, configuration=scenario.configuration, image=scenario.image)
+    world.ecs.publish("other:1", Image.good())
+    world.ecs.service.hook_results |= scenario.results
+    for seconds, method, *arguments in scenario.beside:
+        happen = getattr(world.ecs.at(seconds) if seconds else world.ecs, method)
+        happen(*arguments)
+    wait = {"wait_seconds": scenario.wait} if scenario.wait else {}
+    return world, world.send(**wait, **scenario.event)
+
+
+def end(world):
+    """Lets ECS and the reconciler end everything. Returns the verdict in the ledger."""
+    world.pass_time(5000)
+    world.reconcile_all()
+    (entry,) = world.history
+    assert world.lease_is_free
+    return entry.verdict
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_caller_the_service_and_the_ledger_agree_on_the_verdict(make_world, name, figure):
+    scenario = SCENARIOS[name]
+    world, outcome = play(make_world, name)
+    assert scenario.says in outcome.text, outcome.text
+    if error := ROLLOUT_ERRORS.get(scenario.verdict):
+        assert isinstance(outcome.error, error)
+    else:
+        assert outcome.verdict == scenario.verdict
+    seconds, calls = world.ecs.clock.elapsed, sum(world.calls.values())
+    figure(f"strategy: {name}", f"{scenario.verdict}, {seconds:.0f} s, {calls} ECS calls")
+    if seconds <= 190:
+        assert calls <= MOST_CALLS
+    assert end(world) == (scenario.final or scenario.verdict)
+    if "deletes" not in name:
+        images, tags = world.state
+        assert IMAGES[images["ecs-dummy-container"]] == scenario.ends
+        assert tags == (OLD_TAGS if scenario.tags == "old" else EVENT["ecs_tag"])
+
+
+def test_the_table_in_the_document_is_this_one():
+    lines = DOCUMENT.read_text("utf-8").splitlines()
+    assert [line for line in lines if line.startswith(tuple(f"| {s} |" for s in STRATEGIES))] == (
+        rows()
+    ), "write: PYTHONPATH=testing:lambda_code .tools/test/bin/python -m support.strategy_scenarios"
+
+
+# Every stage.
+
+PAUSABLE = [
+    stage
+    for stage in STAGES
+    if stage
+    not in ("RECONCILE_SERVICE", "SCALE_UP", "TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT")
+    and stage not in ("BAKE_TIME", "CLEAN_UP")
+]
+HOOKED = [*PAUSABLE, "TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"]
+RESULTS = {
+    "succeeds": (HookResult(), "ROLLBACK", "SUCCEEDED"),
+    "fails": (HookResult("FAILED"), "ROLLBACK", "ROLLED_BACK"),
+    "times out": (HookResult(takes=FOREVER), "ROLLBACK", "ROLLED_BACK"),
+    "times out, CONTINUE": (HookResult(takes=FOREVER), "CONTINUE", "SUCCEEDED"),
+}
+
+
+@pytest.mark.parametrize("strategy, stage, result", sample(product(STRATEGIES, HOOKED, RESULTS)))
+def test_a_function_in_every_stage(make_world, strategy, stage, result):
+    returned, action, verdict = RESULTS[result]
+    hook = invoke_at(stage, minutes=1, action=action)
+    world = make_world(configuration=configuration_of(strategy, hook))
+    world.ecs.service.hook_results[stage] = returned
+    outcome = world.send(wait_seconds=600)
+    assert world.verdicts == [verdict], outcome.text
+    assert verdict == "SUCCEEDED" or stage in outcome.text
+
+
+ANSWERS = {
+    "CONTINUE": "SUCCEEDED",
+    "ROLLBACK": "ROLLED_BACK",
+}
+
+
+@pytest.mark.parametrize("strategy, stage, answer", sample(product(STRATEGIES, PAUSABLE, ANSWERS)))
+def test_a_pause_in_every_stage(make_world, strategy, stage, answer):
+    world = make_world(configuration=configuration_of(strategy, pause_at(stage)))
+    waiting = world.send(wait_seconds=120)
+    shown = waiting.answer["body"]["deployment"]
+    awaited = world.ecs.service.history[-1].awaited
+    assert shown["verdict"] == "TIMED_OUT" and f"stage {stage}: waits for approval" in waiting.text
+    assert shown["hook"] == {
+        "id": awaited.id,
+        "awaits": "approval",
+        "until": world.history[0].rollout["hook"]["until"],
+        "then": "ROLLBACK",
+    }
+    ids = set()
+    while awaited := world.ecs.service.history[-1].awaited:
+        ids.add(awaited.id)
+        world.ecs.answer_hook(answer)
+        world.pass_time(30)
+    has_steps = stage == STEP and strategy != "BLUE_GREEN" and answer == "CONTINUE"
+    assert len(ids) == (2 if has_steps else 1)
+    assert end(world) == ANSWERS[answer]
+
+
+ENDS = {
+    "an alarm": (("trigger_alarm", ALARM), "ROLLED_BACK"),
+    "a stop": (("stop_deployment",), "STOPPED"),
+    "another deployment": (("deploy", "other:1"), "SUPERSEDED"),
+    "an alarm, and no rollback": (("trigger_alarm", ALARM), "ROLLBACK_FAILED"),
+    "a deletion": (("delete_service",), "STOPPED"),
+}
+
+
+def stop_in(world, stage, what):
+    """Lets something happen as soon as ECS is in a stage."""
+    history = world.ecs.service.history[-1]
+
+    def look():
+        if history.stage == stage and history.status == "IN_PROGRESS":
+            getattr(world.ecs, what[0])(*what[1:])
+        elif history.is_ongoing:
+            world.ecs.clock.after(0.5, look)
+
+    look()
+
+
+@pytest.mark.parametrize("strategy, stage, how", sample(product(STRATEGIES, STAGES[1:], ENDS)))
+def test_an_end_in_every_stage(make_world, strategy, stage, how):
+    what, verdict = ENDS[how]
+    hooks = [invoke_at(STEP)] if stage == STEP else []
+    world = make_world(configuration=configuration_of(strategy, *hooks, alarms=[ALARM]))
+    world.ecs.publish("other:1", Image.good())
+    if "no rollback" in how:
+        world.ecs.fail_rollback()
+    world.ecs.at(0.3).add_event("(service {service}) has begun.")
+    world.ecs.clock.after(0.5, lambda: stop_in(world, stage, what))
+    outcome = world.send(wait_seconds=600)
+    assert world.verdicts[-1] == verdict, outcome.text
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_deployment_that_replaces_another_one_is_reconciled_first(make_world, strategy):
+    world = make_world(configuration=configuration_of(strategy, bake=10))
+    world.send()
+    world.pass_time(60)
+    world.ecs.publish("app:3", Image.good())
+    outcome = world.send(ecs_image_name="app:3", wait_seconds=3)
+    assert "stage RECONCILE_SERVICE" in outcome.text
+    world.pass_time(1000)
+    world.reconcile_all()
+    assert world.verdicts == ["SUCCEEDED", "SUPERSEDED"]
+
+
+# What the result shows.
+
+
+def test_the_result_shows_strategy_stage_traffic_and_alarms(make_world):
+    configuration = configuration_of("LINEAR", percent=30, step_bake=2, alarms=[ALARM])
+    world = make_world(configuration=configuration)
+    shown = world.send(wait_seconds=200).answer["body"]["deployment"]
+    assert {name: shown[name] for name in ("strategy", "stage", "traffic", "alarms")} == {
+        "strategy": "LINEAR",
+        "stage": "PRODUCTION_TRAFFIC_SHIFT",
+        "traffic": {"production": 60, "test": 100.0},
+        "alarms": {"configured": [ALARM], "triggered": []},
+    }
+    assert shown["stageSince"] == "2027-01-15T08:02:16Z"
+    assert shown["stageUntil"] == "2027-01-15T08:04Z"
+
+
+def test_the_reconciler_records_how_far_ecs_is(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", pause_at(GATE), bake=30))
+    world.send()
+    found = []
+    for seconds in (4, 20, 60):
+        world.pass_time(seconds)
+        if seconds == 60:
+            world.ecs.answer_hook()
+            world.pass_time(30)
+        world.reconcile()
+        rollout = world.history[0].rollout
+        found.append((rollout["stage"], rollout["traffic"]["production"], "hook" in rollout))
+    assert found == [
+        ("SCALE_UP", 0, False),
+        (GATE, 0, True),
+        ("BAKE_TIME", 100, False),
+    ]
+    assert world.history[0].answer["body"]["deployment"]["stage"] == "BAKE_TIME"
+
+
+def test_the_begin_of_a_stage_stays_what_it_was_for_a_later_process(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", bake=30))
+    world.send()
+    until = set()
+    for _ in range(4):
+        world.pass_time(300)
+        world.ecs.service.history[-1].updated_at = world.clock.now()
+        world.reconcile()
+        until.add(world.history[0].rollout["stageUntil"])
+    assert len(until) == 1
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        configuration_of("BLUE_GREEN", bake=1440),
+        configuration_of("BLUE_GREEN", pause_at(GATE)),
+        configuration_of("CANARY", step_bake=1440),
+    ],
+    ids=["bake time", "hook", "step"],
+)
+def test_the_maximum_age_does_not_run_while_ecs_waits(make_world, configuration, is_readable):
+    world = make_world(configuration=configuration)
+    world.send()
+    world.pass_time(60)
+    world.reconcile()
+    world.pass_time(3 * 3600)
+    if not is_readable:
+        world.ecs.fail("DescribeServices", (400, "AccessDeniedException", "no"), times=9)
+    run = world.reconcile(settings={"OPEN_UPDATE_MAX_HOURS": "1"})
+    assert not run.ended
+
+
+def test_the_maximum_age_runs_after_the_wait(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", bake=1))
+    world.send()
+    world.pass_time(70)
+    world.ecs.show(status="IN_PROGRESS", lifecycleStage="CLEAN_UP")
+    world.pass_time(2 * 3600)
+    (ended,) = world.reconcile(settings={"OPEN_UPDATE_MAX_HOURS": "1"}).ended
+    assert ended.verdict == "TIMED_OUT"
