@@ -85,6 +85,27 @@ def remove_documentation(value: Any) -> Any:
     return [remove_documentation(item) for item in value] if isinstance(value, list) else value
 
 
+def reduce_model(model: Mapping[str, Any], operations: Set[str]) -> dict[str, Any]:
+    """Returns a service model with these operations and the shapes that they reach.
+
+    Operations that the SDK calls itself, to find endpoints, stay. Raises KeyError for an unknown
+    operation.
+    """
+    own = {name for name, item in model["operations"].items() if item.get("endpointoperation")}
+    kept = {name: model["operations"][name] for name in sorted({*operations, *own})}
+    shapes: dict[str, Any] = {}
+    parts: list[Any] = [kept]
+    while parts:
+        part = parts.pop()
+        name = part.get("shape") if isinstance(part, dict) else None
+        # A structure can have a member of the name "shape".
+        if isinstance(name, str) and name not in shapes:
+            shapes[name] = model["shapes"][name]
+            parts.append(shapes[name])
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return {**model, "operations": kept, "shapes": dict(sorted(shapes.items()))}
+
+
 def prune_endpoints(endpoints: Mapping[str, Any], prefixes: Set[str]) -> dict[str, Any]:
     """Returns botocore's endpoints.json with only the services of these endpoint prefixes."""
     partitions = [
@@ -99,19 +120,28 @@ def prune_endpoints(endpoints: Mapping[str, Any], prefixes: Set[str]) -> dict[st
     return {**endpoints, "partitions": partitions}
 
 
-def shrink_data(installed: Path, services: Iterable[str]) -> dict[str, bytes]:
+def shrink_data(installed: Path, config: Mapping[str, Any]) -> dict[str, bytes]:
     """Returns the smaller replacements for the SDK's data: endpoints, and models as plain JSON.
 
-    Raises BuildError if the SDK has no such service.
+    Raises BuildError if the SDK has no such service or operation.
     """
     contents: dict[str, Any] = {}
     prefixes = set()
-    for service in services:
+    for service in config["services"]:
+        operations = config["operations"].get(service)
         models = sorted(installed.glob(f"botocore/data/{service}/*/*.json.gz"))
         if not models:
             raise BuildError(f"bundle.toml: botocore has no service {service}: correct services")
         for model in models:
             content = json.loads(gzip.decompress(model.read_bytes()))
+            if operations and "shapes" in content:
+                try:
+                    content = reduce_model(content, set(operations))
+                except KeyError as error:
+                    raise BuildError(
+                        f"bundle.toml: {service} of botocore has no operation {error}: correct "
+                        "operations"
+                    ) from None
             contents[model.relative_to(installed).as_posix().removesuffix(".gz")] = (
                 remove_documentation(content)
             )
@@ -158,7 +188,7 @@ def install(options: argparse.Namespace, directory: Path) -> None:
 
 def collect_contents(installed: Path, config: Mapping[str, Any]) -> dict[str, bytes]:
     """Returns the bundle's files by their name, without byte-compiled ones."""
-    shrunk = shrink_data(installed, config["services"])
+    shrunk = shrink_data(installed, config)
     contents = {
         name: path.read_bytes()
         for name, path in list_files(installed).items()
