@@ -375,7 +375,7 @@ print(session.get_credentials().access_key, session.create_client("ecs").meta.re
     with Sts().serving() as sts:
         printed = run_in_bundle(unzipped, program, AWS_ENDPOINT_URL=sts.url)
     assert printed.split() == ["assumed", "eu-central-1"]
-    (fields,) = sts.requests
+    fields = sts.requests[0]
     expected = {"RoleArn": "arn:aws:iam::2:role/u", "ExternalId": "an-id"}
     assert expected | {"RoleSessionName": "ecs-updater"} == {
         name: fields[name][0] for name in (*expected, "RoleSessionName")
@@ -394,10 +394,10 @@ def test_a_model_has_the_operations_that_the_code_calls_and_the_whole_shapes_of_
         }
         assert set(second.operation_names) == {*names, *own}
         for name in second.operation_names:
-            one, other = first.operation_model(name), second.operation_model(name)
+            before, after = first.operation_model(name), second.operation_model(name)
             for part in ("input_shape", "output_shape"):
-                assert members_of(getattr(one, part)) == members_of(getattr(other, part))
-            codes = [{shape.error_code for shape in each.error_shapes} for each in (one, other)]
+                assert members_of(getattr(before, part)) == members_of(getattr(after, part))
+            codes = [{shape.error_code for shape in each.error_shapes} for each in (before, after)]
             assert codes[0] == codes[1]
 
 

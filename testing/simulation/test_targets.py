@@ -54,9 +54,11 @@ def call_of(run):
     return Call(time_left=lambda: end - run.time(), clock=run.clock)
 
 
-def update(run, one, **environment):
+def update(run, request, **environment):
     """Does an update in a direct call, with the ledger."""
-    return deploy(one, run.environment | environment, run.boundary, call_of(run), run.table)["body"]
+    return deploy(request, run.environment | environment, run.boundary, call_of(run), run.table)[
+        "body"
+    ]
 
 
 def images(run):
@@ -191,7 +193,7 @@ def test_a_role_that_cannot_be_assumed_is_one_clear_error_and_nothing_is_written
         update(run, event(run, SHOP, request_id="r"))
     assert str(raised.value) == DENIED and raised.value.outcome is Outcome.NOT_PERMITTED
     assert calls(run) == 2 and run.history.find("r") is None
-    assert not [record for record in caplog.records if record.exc_info]
+    assert not [line for line in caplog.records if line.exc_info]
 
 
 def test_credentials_that_expire_during_a_wait_are_refreshed(run):

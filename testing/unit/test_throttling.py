@@ -53,5 +53,5 @@ def test_a_target_has_buckets_of_its_own_in_memory_too():
     limiter = LocalRateLimiter(RATES, Clock(now=lambda: 0.0, sleep=slept.append))
     for prefix in ("", "arn:aws:ecs:eu-central-1:222222222222:"):
         assert limiter.take(REGISTER, 19, 0.0, prefix)
-    assert slept == []
+    assert not slept
     assert limiter.take(REGISTER, 1, 0.0) and len(slept) == 1

@@ -106,7 +106,7 @@ class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call
     def for_arn(self, arn: str) -> "Ecs":
         """Returns the client of the ARN's account and region. A name is one of home.
 
-        Raises InvalidEventError if that is no target, ConfigurationError, TargetRoleError.
+        Raises InvalidEventError if these have no target, ConfigurationError, TargetRoleError.
         """
         target = self.targets.find(arn) if arn.startswith("arn:") else None
         if target is None:

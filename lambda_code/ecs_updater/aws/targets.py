@@ -187,12 +187,12 @@ def _session_like(home: Session, region: str) -> Session:
     return session
 
 
-def _is_not_raised(record: logging.LogRecord) -> bool:
+def _is_not_raised(line: logging.LogRecord) -> bool:
     """Returns whether a line of botocore's log is about another error than RoleNotAssumedError.
 
     That one is raised, and logged without a traceback.
     """
-    return not (record.exc_info and isinstance(record.exc_info[1], RoleNotAssumedError))
+    return not (line.exc_info and isinstance(line.exc_info[1], RoleNotAssumedError))
 
 
 logging.getLogger("botocore.credentials").addFilter(_is_not_raised)

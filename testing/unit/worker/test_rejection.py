@@ -302,4 +302,4 @@ def test_a_message_waits_until_the_targets_can_be_read():
     run.accounts.parameter = None
     run.work_all()
     assert run.fleets["shop"].image("web-001") == "registry/app:2"
-    assert not len(run.dead_letter_queue)
+    assert len(run.dead_letter_queue) == 0
