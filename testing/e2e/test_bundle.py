@@ -104,7 +104,10 @@ CALLS = {
         },
     },
     "ssm": {"GetParameter": {"Name": "/team/targets", "WithDecryption": True}},
-    "sts": {"AssumeRole": {"RoleArn": "arn:aws:iam::222222222222:role/r", "RoleSessionName": "f"}},
+    "sts": {
+        "GetCallerIdentity": {},
+        "AssumeRole": {"RoleArn": "arn:aws:iam::222222222222:role/r", "RoleSessionName": "f"},
+    },
     "s3": {"GetObject": {"Bucket": "bucket", "Key": "key", "Range": "bytes=-9"}},
     "dynamodb": {
         "DescribeTable": {"TableName": "table"},

@@ -147,7 +147,12 @@ def test_it_is_refused_over_http_too(run, fields, sentence, hint):
     def do(body, call):
         return deploy(body, run.environment, run.boundary, call, run.table)
 
-    answer = ask(post_routes.update_app(do).resolve, "POST", "/update", {**event(run), **fields})
+    answer = ask(
+        post_routes.update_app(do, lambda *_: None).resolve,
+        "POST",
+        "/update",
+        {**event(run), **fields},
+    )
     assert (answer.status, answer.json["violations"]) == (400, [sentence])
     assert answer.json.get("hint") == hint
     assert calls(run) == run.accounts.calls["GetParameter"] == 1
