@@ -165,7 +165,11 @@ def test_a_hook_that_the_deployment_does_not_await_is_409_and_names_the_awaited_
 @pytest.mark.parametrize(
     "settings, error, sentence",
     [
-        ({"APPROVALS": ""}, "ApprovalsOffError", "APPROVALS is off: set APPROVALS to on"),
+        (
+            {"APPROVALS": ""},
+            "ApprovalsOffError",
+            "APPROVALS is off: set it to on (the parameter Approvals)",
+        ),
         ({"APPROVALS": "yes"}, "ConfigurationError", "APPROVALS is 'yes': set it to off or on"),
         ({"ALLOWED_SERVICES": "other/*"}, "NotAllowedError", "ALLOWED_SERVICES=other/*"),
     ],

@@ -51,8 +51,8 @@ _SENDS, _PAUSE = 3, 2.0
 """Maximum calls without a response, and the seconds after each before the hook is read."""
 
 _OFF = (
-    "APPROVALS is off: set APPROVALS to on for this function (the parameter Approvals), or answer "
-    "the hook with aws ecs continue-service-deployment"
+    "APPROVALS is off: set it to on (the parameter Approvals), or answer the hook with aws ecs "
+    "continue-service-deployment"
 )
 
 

@@ -70,7 +70,7 @@ class LocalBackend(LedgerBackend):
     awaited = "ECS to complete the deployment"
 
     def __init__(self, account: Account, ledger: Ledger, batch: str, options: AccountOptions):
-        super().__init__(account, ledger, batch, options.command("watch", batch, "--direct"))
+        super().__init__(account, ledger, batch, options, "--direct")
         self._ledger = ledger
         self._environment = environment(ledger.name, ledger.arn_prefix)
         _silence(logger)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ecs_updater.aws.ecs_reader import SERVICES_PER_CALL
@@ -35,15 +36,18 @@ class LedgerBackend:
 
     awaited = Row.awaited
 
-    def __init__(self, account: Account, ledger: Ledger, batch: str, resume: str):
-        """`resume` is the command that resumes the batch."""
+    def __init__(
+        self, account: Account, ledger: Ledger, batch: str, options: AccountOptions, *words: str
+    ):
+        """`words`: options of the command that resumes the batch."""
         self.id = batch if ledger.is_kept else None
         self.hint = (
             "Ctrl-C detaches: started updates continue, the others wait for ecs-updater watch"
             if self.id
             else "Ctrl-C stops: no other process starts or rolls back the rest"
         )
-        self._resume = resume
+        self._resume = options.command("watch", batch, *words)
+        self._options = options
         self._batch, self._progress = batch, ledger.progress
         self._ecs, self._clock = account.ecs, account.clock
         self._next_count = -math.inf
@@ -55,10 +59,24 @@ class LedgerBackend:
         """Returns the status of each service with an entry in the ledger, by number."""
         rows = {row.member.request_id: row for row in waiting}
         return {
-            rows[request_id].number: status_for(rows[request_id].member, item)
+            rows[request_id].number: self._with_command(
+                rows[request_id], status_for(rows[request_id].member, item)
+            )
             for request_id, item in self._progress(rows).items()
             if request_id in rows
         }
+
+    def _with_command(self, row: Row, status: Status) -> Status:
+        """Returns the status with the command that answers its hook, if it awaits an answer."""
+        if status.hook_id is None:
+            return status
+        identity = ServiceIdentity.of(row.member.event)
+        words = [identity.cluster, identity.service, status.hook_id]
+        words += ["--target", identity.target] if identity.target else []
+        command = self._options.command("approve", *words)
+        return replace(
+            status, hint=f"{command} continues it, reject in place of approve rolls back"
+        )
 
     @aws_errors()
     def counts(self, waiting: Sequence[Row]) -> Mapping[int, TaskCounts]:
@@ -157,7 +175,7 @@ class SqsBackend(LedgerBackend):
 
     def __init__(self, account: Account, batch: str, options: AccountOptions):
         ledger = account.needed_ledger
-        super().__init__(account, ledger, batch, options.command("watch", batch))
+        super().__init__(account, ledger, batch, options)
         self._queue, self._prefix = account.needed_queue, ledger.arn_prefix
 
     @aws_errors()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ecs_updater.model.arn import name_of, revision_name
+from ecs_updater.model.hook import CONTINUE, ROLLBACK
 from ecs_updater.model.verdict import Verdict
 
 
@@ -20,6 +21,8 @@ class State(StrEnum):
     RUNNING_TASK = "running task"
     """The task of `run_before` runs."""
     DEPLOYING = "deploying"
+    AWAITING_APPROVAL = "awaiting approval"
+    """The deployment has reached a PAUSE hook."""
     ROLLING_BACK = "rolling back"
     RETRYING = "retrying"
     """An attempt failed, and another one follows."""
@@ -51,7 +54,7 @@ class State(StrEnum):
     @property
     def is_rolling_out(self) -> bool:
         """Whether ECS is rolling out a deployment."""
-        return self in (State.DEPLOYING, State.ROLLING_BACK)
+        return self in (State.DEPLOYING, State.AWAITING_APPROVAL, State.ROLLING_BACK)
 
     @property
     def is_continued(self) -> bool:
@@ -126,6 +129,8 @@ class Status:
     """Whether the task of `run_before` has succeeded."""
     error_type: str | None = None
     hint: str | None = None
+    hook_id: str | None = None
+    """The PAUSE hook that awaits an answer."""
 
     @property
     def counts(self) -> TaskCounts | None:
@@ -150,6 +155,9 @@ def status_of(item: Mapping[str, Any]) -> Status:
         revision = (rollback if is_rollback else item["after"]).get("task_definition_arn")
         target = f"{'back ' if is_rollback else ''}to {revision_name(revision)}" if revision else ""
         cause = ", ".join(filter(None, (target, cause)))
+    hook = awaited_hook(item) if state.is_rolling_out else None
+    if hook:
+        state, cause = State.AWAITING_APPROVAL, ", ".join(filter(None, (cause, _described(hook))))
     task = item.get("task") or {}
     if state is State.RUNNING_TASK and task.get("task_arn"):
         cause = f"task {name_of(task['task_arn'])}"
@@ -173,7 +181,40 @@ def status_of(item: Mapping[str, Any]) -> Status:
         has_run_task=bool(task.get("has_succeeded")),
         error_type=item.get("error_type"),
         hint=json.loads(item.get("error_attributes") or "{}").get("hint"),
+        hook_id=hook["id"] if hook else None,
     )
+
+
+def awaited_hook(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Returns the PAUSE hook that an entry showed at its last poll, with its `stage`.
+
+    None: there is none, or it was answered since.
+    """
+    rollout = item.get("rollout") or {}
+    hook = rollout.get("hook") or {}
+    answered = {each["hook_id"] for each in item.get("approvals", ()) if each.get("is_confirmed")}
+    if hook.get("awaits") != "approval" or hook["id"] in answered:
+        return None
+    return {**hook, "stage": rollout.get("stage")}
+
+
+def approvals_text(item: Mapping[str, Any]) -> str:
+    """Returns who answered the hooks of an update, for example `approved by me at …`."""
+    verbs = {CONTINUE: "approved", ROLLBACK: "rejected"}
+    return "; ".join(
+        f"{verbs.get(each['action'], each['action'])} by {each['caller']} at {each['at']}"
+        for each in item.get("approvals", ())
+        if each.get("is_confirmed")
+    )
+
+
+def _described(hook: Mapping[str, Any]) -> str:
+    """Returns for example `hook ecs-pause-e7tK at PRE_SCALE_UP until 2027-01-15T08:11Z, then
+    ROLLBACK`.
+    """
+    parts = {"at": hook.get("stage"), "until": hook.get("until")}
+    words = [f"hook {hook['id']}", *(f"{word} {text}" for word, text in parts.items() if text)]
+    return f"{' '.join(words)}{', then ' + hook['then'] if hook.get('then') else ''}"
 
 
 def plain_cause(text: str) -> str:

@@ -66,7 +66,8 @@ class Row:
     def progress(self, now: float, *, with_counts: bool = False) -> str:
         """Returns what a rollout waits for, and the cause."""
         cause, counts = self.status.cause, self.counts
-        if not counts or not self.polled_at or not self.state.is_rolling_out:
+        is_paused = self.state is State.AWAITING_APPROVAL
+        if not counts or not self.polled_at or not self.state.is_rolling_out or is_paused:
             return cause
         running = f"{counts} run; " if with_counts else ""
         subject = "tasks" if counts.running < counts.desired else self.awaited
@@ -158,7 +159,7 @@ class Tracker:
         return max(0.0, (ended_at or now) - self.begun_at)
 
     def apply(self, statuses: Mapping[int, Status]) -> list[Row]:
-        """Stores the current statuses by number. Returns the rows whose state has changed.
+        """Stores the current statuses by number. Returns the rows whose state or hook has changed.
 
         A status that contains the number of tasks replaces the counts of the row.
         """
@@ -168,7 +169,7 @@ class Tracker:
             if status != row.status:
                 counts = status.counts or row.counts
                 self._rows[number] = replace(row, status=status, counts=counts)
-            if status.state is not row.state:
+            if (status.state, status.hook_id) != (row.state, row.status.hook_id):
                 changed.append(self._rows[number])
         return changed
 

@@ -106,6 +106,21 @@ _ORDER = (
     ),
 )
 
+_ANSWERED = """The hook is answered once, and the ledger has who answered it and when. Needs
+        ecs:ContinueServiceDeployment and the ledger. Exit codes: 0 answered; 1 the hook awaits no
+        answer, or ECS rejected it; 2 the input is invalid, or APPROVALS=off is set; 3 AWS could
+        not be reached or rejected the call.
+        """
+_ANSWERS = {
+    "approve": f"""Continue a deployment that awaits approval at a pause hook.
+
+        {_ANSWERED}""",
+    "reject": f"""Roll back a deployment that awaits approval at a pause hook.
+
+        {_ANSWERED}""",
+}
+"""The help of the commands that answer a hook."""
+
 COMMANDS = (
     _command(
         "deploy.deploy",
@@ -215,6 +230,23 @@ COMMANDS = (
 
         The exit codes are those of `ecs-updater deploy`.
         """,
+    ),
+    *(
+        _command(
+            f"approve.{name}",
+            _CLUSTER,
+            _SERVICE,
+            click.Argument(
+                ["hook"],
+                metavar="HOOK_ID",
+                help="The hook that you have seen in the row awaiting approval.",
+            ),
+            _TARGET,
+            AS_JSON,
+            options=AccountOptions,
+            about=about,
+        )
+        for name, about in _ANSWERS.items()
     ),
     _command(
         "run.run",

@@ -119,6 +119,7 @@ class JsonView(View):
                 cause=row.status.cause or None,
                 errorType=row.status.error_type,
                 **({"hint": row.status.hint} if row.status.hint else {}),
+                **({"hookId": row.status.hook_id} if row.status.hook_id else {}),
                 tasks={"running": counts.running, "desired": counts.desired} if counts else None,
                 seconds=None if seconds is None else round(seconds, 1),
                 deploymentId=row.status.deployment_id,

@@ -210,7 +210,8 @@ class _Columns:
     def __init__(self, rows: Sequence[Row], width: int):
         self._width = width
         self._is_single_cluster = len({row.identity.place for row in rows}) == 1
-        left = width - (2 + STATE_WIDTH + 2) - _TASKS - _TIME - 2
+        self._state = max(STATE_WIDTH, *(len(row.state) for row in rows))
+        left = width - (2 + self._state + 2) - _TASKS - _TIME - 2
         images = max(columns_of(row.requested) for row in rows)
         self._image = min(images, max(12, left // 3)) if width >= _IMAGE_MIN_WIDTH else 0
         left -= self._image + 2 if self._image else 0
@@ -219,7 +220,11 @@ class _Columns:
         self._cause = max(0, left - self._name - 2)
 
     def height(self, row: Row) -> int:
-        """Returns the number of lines of a row: 2 if the cause of a failure needs its own."""
+        """Returns the number of lines of a row: 2 if the cause of a failure needs its own, and for
+        the command that answers a hook.
+        """
+        if row.state is State.AWAITING_APPROVAL and row.status.hint:
+            return 2
         cause = row.status.cause
         if not row.state.is_bad or row.state is State.NOT_STARTED or not cause:
             return 1
@@ -232,10 +237,12 @@ class _Columns:
             mark = _SPINNER[int(now * _SPINNER_STEPS_PER_SECOND) % len(_SPINNER)]
         name = self._text_of(row)
         tasks, time = str(row.counts or ""), duration(row.seconds(now))
-        is_below = self.height(row) == 2
+        is_paused = row.state is State.AWAITING_APPROVAL
+        is_below = self.height(row) == 2 and not is_paused
         cause = "" if is_below else row.progress(now)
         yield self.line(mark, row.state, name, row.requested, tasks, time, cause, STYLES[row.state])
-        details = (row.status.cause if is_below else "", row.status.hint if is_final else "")
+        hint = row.status.hint if is_final or is_paused else ""
+        details = (row.status.cause if is_below else "", hint)
         for detail in filter(None, details):
             line = Text(f"    {safe(detail)}")
             if not is_final:
@@ -259,7 +266,7 @@ class _Columns:
         """Returns a line of these cells."""
         return Text.assemble(
             cell(mark, 2),
-            cell(state, STATE_WIDTH + 2),
+            cell(state, self._state + 2),
             cell(name, self._name),
             *(("  ", image_cell(image, self._image)) if self._image else ()),
             cell(tasks, _TASKS, right=True),

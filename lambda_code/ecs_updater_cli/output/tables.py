@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ecs_updater.model.arn import revision_name
 
-from ..batch.state import State, plain_cause, status_of
+from ..batch.state import State, approvals_text, plain_cause, status_of
 from .terminal import STYLES, duration, safe
 
 _ROLLOUT_STYLES = {"completed": "green", "in progress": "cyan", "failed": "bold red"}
@@ -70,6 +70,7 @@ def updates_table(items: Sequence[Mapping[str, Any]], targets: Sequence[str | No
     for item, target in zip(items, targets, strict=True):
         status = status_of(item)
         begun_at, ended_at = status.begun_at, status.ended_at
+        cause = "" if status.state is State.SUCCEEDED else plain_cause(status.cause)
         local_time = datetime.fromtimestamp(begun_at).astimezone() if begun_at else None
         _add(
             table,
@@ -78,7 +79,7 @@ def updates_table(items: Sequence[Mapping[str, Any]], targets: Sequence[str | No
             "/".join([*filter(None, [target]), *item["service"].split("/")[1:]]),
             duration(ended_at - begun_at if begun_at and ended_at else None),
             _change(item),
-            "" if status.state is State.SUCCEEDED else plain_cause(status.cause),
+            "; ".join(filter(None, (cause, approvals_text(item)))),
         )
     return table
 

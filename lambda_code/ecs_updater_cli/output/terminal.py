@@ -24,6 +24,7 @@ STYLES: Mapping[str, str] = {
     State.BEGUN: "cyan",
     State.RUNNING_TASK: "cyan",
     State.DEPLOYING: "cyan",
+    State.AWAITING_APPROVAL: "bold yellow",
     State.ROLLING_BACK: "magenta",
     State.RETRYING: "yellow",
     State.SUCCEEDED: "green",
@@ -38,6 +39,7 @@ STYLES: Mapping[str, str] = {
 """Colour of each state. It adds nothing that the word does not say."""
 
 ACTIVE = (
+    State.AWAITING_APPROVAL,
     State.ROLLING_BACK,
     State.RETRYING,
     State.DEPLOYING,

@@ -75,7 +75,7 @@ def test_tasks_are_counted_ten_services_with_one_call_and_one_call_a_second():
 
     ecs = SimpleNamespace(describe_services=describe, for_arn=lambda _: ecs)
     account = SimpleNamespace(ecs=ecs, clock=clock.clock)
-    backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), BATCH, "")
+    backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), BATCH, AccountOptions())
     services = batch([(f"s{number}", "i", None) for number in range(12)])
     rows = [row(member) for member in services.members]
     assert backend.counts(rows) == {number: TaskCounts(1, 2) for number in range(1, 11)}

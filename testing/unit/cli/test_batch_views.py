@@ -59,6 +59,16 @@ IMAGES = {"app": "web:1", "job": "web:1", "log": "log:2"}
 RESTORED = {"action": "rollback", "after": {**ITEM["after"], "images": IMAGES}}
 
 
+HOOK = {"id": "ecs-pause-1", "awaits": "approval", "until": "2027-01-15T09:00Z", "then": "ROLLBACK"}
+PAUSED = {"rollout": {"strategy": "BLUE_GREEN", "stage": "PRE_SCALE_UP", "hook": HOOK}}
+
+
+def answered(hook_id, is_confirmed=True):
+    """The field with the answer to a hook."""
+    answer = {"hook_id": hook_id, "action": "CONTINUE", "caller": "me", "at": "2027-01-15T08:01Z"}
+    return {"approvals": [{**answer, "is_confirmed": is_confirmed}]}
+
+
 def ended(verdict, cause="", **fields):
     """Fields of an update that is over."""
     return {"state": "ENDED", "verdict": verdict, "cause": cause, **fields}
@@ -79,6 +89,16 @@ def ended(verdict, cause="", **fields):
         ({}, "deploying", "to web:7"),
         (RESTORED, "deploying", "to web:7 (web:1, log:2)"),
         ({**RESTORED, "state": "ROLLING_BACK"}, "rolling back", ""),
+        (
+            PAUSED,
+            "awaiting approval",
+            "to web:7, hook ecs-pause-1 at PRE_SCALE_UP until 2027-01-15T09:00Z, then ROLLBACK",
+        ),
+        ({**PAUSED, **answered("ecs-pause-1", is_confirmed=False)}, "awaiting approval", None),
+        ({**PAUSED, **answered("ecs-pause-1")}, "deploying", "to web:7"),
+        ({**PAUSED, **answered("ecs-pause-0")}, "awaiting approval", None),
+        ({"rollout": {"hook": {**HOOK, "awaits": "function"}}}, "deploying", "to web:7"),
+        ({**PAUSED, **ended("SUCCEEDED", "it runs")}, "succeeded", "it runs"),
         (
             {**RESTORED, **ended("SUCCEEDED", "1 of 1 run")},
             "succeeded",
@@ -108,7 +128,9 @@ def ended(verdict, cause="", **fields):
 )
 def test_an_entry_of_the_ledger_is_a_state_in_words(item, state, cause):
     status = status_of({**ITEM, **item})
-    assert (status.state.value, status.cause, status.begun_at) == (state, cause, START)
+    assert (status.state.value, status.begun_at) == (state, START)
+    assert cause in (None, status.cause)
+    assert status.hook_id == ("ecs-pause-1" if state == "awaiting approval" else None)
     assert status.arn_before.endswith("/web:6") and status.arn_after.endswith("/web:7")
 
 
@@ -231,6 +253,14 @@ def test_a_wave_whose_start_fails_or_is_interrupted_is_left_to_start(error):
         watched.watcher.wait()
     assert watched.watcher.wait() is True
     assert watched.backend.started == [[1, 2], [3]] and not watched.tracker.waves_left
+
+
+def test_another_hook_is_a_change_and_the_same_one_is_none():
+    first, second = (Status(State.AWAITING_APPROVAL, hook_id=hook) for hook in ("1", "2"))
+    watched = WatchedBatch("-", {1: first}, {1: first}, {1: second}, {1: GOOD})
+    assert watched.watcher.wait() is True
+    states = [state for _, state in watched.view.changes]
+    assert states == ["awaiting approval", "awaiting approval", "succeeded"]
 
 
 def test_counts_of_tasks_are_kept_until_the_final_status_has_its_own():

@@ -120,6 +120,43 @@ def test_the_title_names_the_current_wave():
     assert "wave 2 of 2, edge" in title
 
 
+COMMAND = "ecs-updater approve shop web h"
+PAUSED = Status(
+    State.AWAITING_APPROVAL, "to web:2, hook h", begun_at=START, hint=COMMAND, hook_id="h"
+)
+
+
+def test_a_deployment_that_awaits_approval_is_a_row_with_the_command_that_answers(wait, printer):
+    assert wait(ScriptedBackend({1: PAUSED}), timeout=1) == 1
+    lines = printer.out().splitlines()
+    assert lines[1] == "08:00:00  AWAITING APPROVAL  shop/web  web:2  to web:2, hook h"
+    assert lines[2] == f"          {COMMAND}"
+    assert lines[3].endswith(": 1 awaiting approval")
+
+
+def test_programs_get_the_id_of_an_awaited_hook(wait, printer):
+    wait(ScriptedBackend({1: PAUSED}), timeout=1, as_json=True)
+    change = json.loads(printer.out().splitlines()[1])
+    assert (change["state"], change["hookId"], change["verdict"]) == (
+        "awaiting approval",
+        "h",
+        None,
+    )
+
+
+def test_the_live_view_has_the_command_below_the_row_that_awaits_approval():
+    tracker = Tracker(batch([("web", "web:2", None), ("api", "api:2", None)]).members, START)
+    tracker.apply({1: PAUSED})
+    lines = [line.plain.rstrip() for line in draw(tracker, START, 120, 20).renderables]
+    row, below, other = lines[4:7]
+    assert " ".join(row.split()) == "⠋ awaiting approval web web:2 0:00 to web:2, hook h"
+    assert below == f"    {COMMAND}" and other[2:].startswith("queued             api")
+    assert all(
+        len(line) <= 40
+        for line in (each.plain for each in draw(tracker, START, 40, 20).renderables)
+    )
+
+
 SERVICE = {
     "target": None,
     "clusterName": "shop",
@@ -186,8 +223,11 @@ def test_past_updates_are_a_table(printer):
     settings = {**item, "before": sides[0], "after": sides[1]}
     counts = [{**side, "service_settings": {"desiredCount": count}} for count in (2, 3)]
     scaled = {**item, "before": counts[0], "after": counts[1]}
-    items = [item, failed, tagged, settings, scaled]
-    printer.line(updates_table(items, [None, None, None, None, "dr"]))
+    answer = {"hook_id": "h", "action": "ROLLBACK", "caller": "me", "at": "T", "is_confirmed": True}
+    unsent = {**answer, "is_confirmed": False}
+    rejected = {**failed, "action": "update", "approvals": [answer, unsent]}
+    items = [item, failed, tagged, settings, scaled, rejected]
+    printer.line(updates_table(items, [None, None, None, None, "dr", None]))
     assert printer.out() == (
         "BEGUN                    STATE      SERVICE      TIME  CHANGE              CAUSE\n"
         "2027-01-15 08:00:00 UTC  succeeded  shop/web     1:05  web:1 → web:2\n"
@@ -196,6 +236,8 @@ def test_past_updates_are_a_table(printer):
         "tags changed\n"
         "2027-01-15 08:00:00 UTC  succeeded  shop/web     1:05  web:6 → web:7\n"
         "2027-01-15 08:00:00 UTC  succeeded  dr/shop/web  1:05  desiredCount 2 → 3\n"
+        "2027-01-15 08:00:00 UTC  failed     shop/web     1:05  web:1 → web:2       it died; "
+        "rejected by me at T\n"
     )
 
 

@@ -283,7 +283,7 @@ def test_a_message_is_in_the_group_of_the_service_in_its_target(accounts):
 def test_tasks_are_counted_in_each_target_and_not_where_that_is_denied(accounts):
     accounts.deny("prod")
     account = SimpleNamespace(ecs=accounts.boundary(), clock=accounts.clock)
-    backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), "b", "")
+    backend = LedgerBackend(account, Ledger(MemoryLedger(), PREFIX), "b", AccountOptions())
     found = {}
     for _ in range(4):
         rows = [row for row in rows_of(PROD, STAGE, WEB) if row.number not in found]
