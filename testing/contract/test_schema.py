@@ -12,6 +12,7 @@ from jsonschema import Draft4Validator
 from ecs_updater.errors import NEEDED, InvalidEventError
 from ecs_updater.model import event_parser as events
 from ecs_updater.model.revision_settings import CONTAINER_FIELDS
+from ecs_updater.model.strategy import COMPLETE, STAGES
 from ecs_updater.settings import Settings
 
 SCHEMA = json.loads(
@@ -150,6 +151,7 @@ TABLE: dict[str, tuple[list[Any], list[Any]]] = {
     "force_new_deployment": ([True, False], ["true", 0, 1, None]),
     "dry_run": ([True, False], ["false", 0, 1, None]),
     "wait_seconds": ([0, 840], [-1, 841, "60", 1.5, True, None]),
+    "wait_until": ([COMPLETE, *STAGES], ["", "bake_time", "OF_THE_FUTURE", None]),
     "rollback_on_failure": ([True, False], ["true", 1, None]),
     "request_id": (["r", "r" * 128], ["r" * 129, 1, None]),
 }

@@ -28,7 +28,7 @@ from ecs_updater_cli.output.terminal import Printer
 from fakes.memory_dynamodb import TABLE
 from fakes.queue import FifoQueue
 from fakes.scripted_batch import shop
-from fakes.simulated_ecs import Image
+from fakes.simulated_ecs import Image, configuration_of
 from support.repeating import repeating
 from support.rollout_world import EVENT
 
@@ -104,6 +104,14 @@ def test_the_local_backend_deploys_and_writes_the_history(world, printer):
     entry = History(world.table).find(f"{batch.batch.id}-00001")
     assert (entry.verdict, entry.batch) == ("SUCCEEDED", batch.batch.id)
     assert entry.caller.startswith("direct, ecs-updater")
+
+
+def test_the_local_backend_ends_at_the_stage_that_the_event_names(world, printer):
+    world.ecs.service.configure(configuration_of("BLUE_GREEN", bake=60))
+    ledger, batch = begun(world, {**EVENT, "wait_until": "BAKE_TIME"})
+    code, out = deploy_locally(world, ledger, batch, printer)
+    assert code == 0 and "STAGE REACHED  ECSCluster/ecs-dummy-service  app:2  stage BAKE" in out
+    assert "1 service in " in out and "1 stage reached" in out
 
 
 @pytest.mark.parametrize("image", [Image.good(), BAD])

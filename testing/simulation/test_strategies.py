@@ -262,3 +262,59 @@ def test_the_maximum_age_runs_after_the_wait(make_world):
     world.pass_time(2 * 3600)
     (ended,) = world.reconcile(settings={"OPEN_UPDATE_MAX_HOURS": "1"}).ended
     assert ended.verdict == "TIMED_OUT"
+
+
+# wait_until.
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("stage", [*STAGES[1:6], STAGES[7], *STAGES[8:]])
+def test_a_wait_until_a_stage_ends_there_and_the_reconciler_ends_the_update(
+    make_world, strategy, stage
+):
+    world = make_world(configuration=configuration_of(strategy, bake=5, step_bake=1))
+    outcome = world.send(wait_seconds=800, wait_until=stage)
+    shown = outcome.answer["body"]["deployment"]
+    if stage == "CLEAN_UP":  # It is over before the next poll.
+        assert shown["verdict"] in ("IN_PROGRESS", "SUCCEEDED")
+    else:
+        assert (shown["verdict"], shown["reachedStage"]) == ("IN_PROGRESS", stage)
+        assert f"stage {stage} is reached, the rollout goes on: 1 of 1 tasks" in shown[
+            "reason"
+        ] or (stage in STAGES[:3] and f"stage {stage} is reached" in shown["reason"])
+        assert STAGES.index(shown["stage"]) >= STAGES.index(stage)
+        assert not outcome.notes
+    assert end(world) == "SUCCEEDED"
+
+
+def test_a_rolling_update_is_waited_for_to_its_end(world):
+    assert world.send(wait_seconds=100, wait_until="BAKE_TIME").verdict == "SUCCEEDED"
+
+
+def test_complete_is_the_default(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN"))
+    assert world.send(wait_seconds=300, wait_until="complete").verdict == "SUCCEEDED"
+
+
+def test_a_failure_before_the_stage_is_the_verdict(make_world):
+    world = make_world(
+        configuration=configuration_of("BLUE_GREEN", invoke_at(GATE)),
+    )
+    world.ecs.service.hook_results[GATE] = HookResult("FAILED")
+    outcome = world.send(wait_seconds=300, wait_until="BAKE_TIME")
+    assert outcome.text.startswith("[ERROR][ecs_service_rollout] ROLLED_BACK: ")
+
+
+def test_an_unknown_stage_is_refused_with_the_allowed_ones(world):
+    outcome = world.send(wait_seconds=300, wait_until="BAKETIME")
+    assert "wait_until: 'BAKETIME' is not one of ['complete', " in outcome.text
+    assert "'BAKE_TIME'" in outcome.text and not world.ecs.requests
+
+
+def test_the_same_request_may_wait_for_another_stage(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", bake=2))
+    for stage in ("SCALE_UP", "BAKE_TIME"):
+        outcome = world.send(request_id="r", wait_seconds=300, wait_until=stage)
+        assert outcome.answer["body"]["deployment"]["reachedStage"] == stage
+    outcome = world.send(request_id="r", wait_seconds=300)
+    assert outcome.verdict == "SUCCEEDED" and len(world.history) == 1

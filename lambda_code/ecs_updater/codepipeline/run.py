@@ -47,7 +47,7 @@ _MOST_SECONDS = 23 * 3600.0
 """Age of an open update that fails the action: CodePipeline ends it after 24 hours, without cause.
 """
 
-_RESERVED = ("request_id", "wait_seconds")
+_RESERVED = ("request_id", "wait_seconds", "wait_until")
 
 
 @dataclass(frozen=True)

@@ -273,7 +273,7 @@ def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
     """Does the remaining writes, and waits for the rollout."""
     journal, plan, waiter = step.journal, step.plan, attempt.waiter
     if plan is None and not journal.entry.has_begun_task:
-        return waiter.wait(journal, attempt.deadline)
+        return waiter.wait(journal, attempt.deadline, attempt.request.wait_until)
     # A failure of this attempt does not restore the tags that an earlier one may have written.
     entry = journal.entry
     may_have_tags = entry.fence != entry.number and entry.before.tags != entry.after.tags
@@ -290,7 +290,7 @@ def _write_and_wait(attempt: Attempt, step: Step) -> RolloutOutcome:
         if plan and not plan.updates_service:
             outcome = _judge_running(attempt, plan, journal)
         if outcome is None or not outcome.is_final:
-            outcome = waiter.wait(journal, attempt.deadline)
+            outcome = waiter.wait(journal, attempt.deadline, attempt.request.wait_until)
         if journal.has_deployed and step.has_recovered:
             attempt.recovery.fail_overtaken()
         return outcome
@@ -406,7 +406,8 @@ def _finish(attempt: Attempt, journal: Journal, outcome: RolloutOutcome) -> Answ
     The journal's notes become those for the caller. They grow if the ledger cannot be written.
     """
     journal.notes[:0] = attempt.planner.notes
-    if attempt.request.wait_seconds and outcome.verdict == Verdict.IN_PROGRESS:
+    is_unpolled = outcome.deployment is None or "reachedStage" not in outcome.deployment
+    if attempt.request.wait_seconds and outcome.verdict == Verdict.IN_PROGRESS and is_unpolled:
         journal.notes.append("no time was left to wait for the rollout")
     is_kept = outcome.is_final or bool(attempt.settings.ledger_table)
     if journal.entry.rollback_on_failure and not is_kept:

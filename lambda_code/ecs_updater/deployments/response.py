@@ -176,6 +176,7 @@ def polled_deployment(
         tasks=tasks,
         images=images or {},
         **(state.shown() if state else {}),
+        **({"reachedStage": result.reached_stage} if result.reached_stage else {}),
         events=list(state.events) if state else [],
     )
 

@@ -16,6 +16,7 @@ from ..ledger.entry import Entry, changed_at, seconds
 from ..log import keys_of, logger
 from ..model.service import Snapshot, primary_deployment
 from ..model.service_settings import COUNT, has_all_tasks
+from ..model.strategy import COMPLETE
 from ..model.verdict import Verdict
 from ..rollout.image_digests import (
     Digests,
@@ -61,15 +62,18 @@ class Waiter:
         failures = self._settings.task_failures
         return Poller(self._ecs, rollout, failures, self._clock, journal.keep_lease)
 
-    def wait(self, journal: Journal, deadline: float) -> RolloutOutcome:
-        """Waits for the deployment and its rollback, at most until `deadline`. Raises nothing."""
+    def wait(self, journal: Journal, deadline: float, until: str = COMPLETE) -> RolloutOutcome:
+        """Waits for the deployment and its rollback, at most until `deadline`. Raises nothing.
+
+        `until`: a lifecycle stage of the deployment that ends the wait, too.
+        """
         entry = journal.entry
         if entry.rollback:
             return self._rollback.proceed(journal, deadline)
         if entry.deployment_id is None or deadline <= self._clock.now():
             verdict = (entry.answer or {})["body"]["deployment"]["verdict"]
             return RolloutOutcome(is_final=entry.deployment_id is None, verdict=verdict)
-        result = self._poller(_rollout(entry), journal).wait(deadline)
+        result = self._poller(_rollout(entry), journal).wait(deadline, until)
         return self._conclude(journal, result, deadline)
 
     def judge_without_deployment(
@@ -221,7 +225,7 @@ class Waiter:
                 reason += f"; {names} of the service stayed new (rollback_on_failure)"
             return failed(verdict, cause_with_events(reason, result), entry, deployment)
         journal.notes += [note for note in result.notes if note not in journal.notes]
-        is_final = verdict != Verdict.TIMED_OUT
+        is_final = verdict not in (Verdict.TIMED_OUT, Verdict.IN_PROGRESS)
         return RolloutOutcome(deployment, is_final=is_final, verdict=verdict)
 
     def _running_digests(self, entry: Entry, result: PollResult) -> Digests:

@@ -41,6 +41,7 @@ from .revision_settings import (
     by_container,
 )
 from .service_settings import wanted_settings
+from .strategy import COMPLETE
 from .tags import REPLACE, wrong_character
 
 UPDATE, ROLLBACK = "update", "rollback"
@@ -270,6 +271,7 @@ def request_of(event: Mapping[str, Any]) -> UpdateRequest | RollbackRequest:
         "container": event.get("ecs_container_name"),
         "dry_run": event.get("dry_run", False),
         "wait_seconds": int(event.get("wait_seconds", 0)),
+        "wait_until": event.get("wait_until", COMPLETE),
         "request_id": event.get("request_id"),
     }
     if event.get("action") == ROLLBACK:

@@ -19,6 +19,7 @@ from .arn import name_of
 from .image import ImageReference, normalised_pattern
 from .revision_settings import CONTAINER_FIELDS, CONTAINERS, TASK_FIELDS, RevisionSettings
 from .service_settings import SERVICE_FIELDS
+from .strategy import COMPLETE
 from .tags import REPLACE
 
 IMAGES, SERVICES = "ALLOWED_IMAGES", "ALLOWED_SERVICES"
@@ -39,6 +40,8 @@ GUARDED_FIELDS = (
 
 SETTING_FIELDS = frozenset({*GUARDED_FIELDS, CONTAINERS})
 """Fields of an event beside image and tags."""
+
+_NOT_IN_FINGERPRINT = ("request_id", "wait_seconds", "wait_until")
 
 _MAX_SHOWN = 1000
 
@@ -92,6 +95,8 @@ class Request:
     dry_run: bool = False
     wait_seconds: int = 0
     """Maximum seconds that the whole call waits."""
+    wait_until: str = COMPLETE
+    """`complete`, or the lifecycle stage at which the wait ends."""
     request_id: str | None = None
     """Idempotency key. None: the id of the invocation."""
 
@@ -229,9 +234,9 @@ def _checked(setting: str, pattern: str) -> str:
 
 
 def fingerprint_of_event(event: Mapping[str, Any]) -> str:
-    """Returns the fingerprint of an event. `request_id` and `wait_seconds` do not count."""
+    """Returns the fingerprint of an event. `request_id` and how long it waits do not count."""
     return fingerprint(
-        {name: value for name, value in event.items() if name not in ("request_id", "wait_seconds")}
+        {name: value for name, value in event.items() if name not in _NOT_IN_FINGERPRINT}
     )
 
 

@@ -5,6 +5,9 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.
 
 ROLLING = "ROLLING"
 
+COMPLETE = "complete"
+"""Value of `wait_until` for a wait until the end."""
+
 TRAFFIC_SHIFT, BAKE_TIME = "PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"
 
 STAGES = (
@@ -21,3 +24,11 @@ STAGES = (
     "CLEAN_UP",
 )
 """In their order. Linear and canary deployments repeat the traffic shift for each step."""
+
+
+def has_reached(stage: str, wanted: str) -> bool:
+    """Returns whether a deployment in `stage` has reached the stage `wanted`.
+
+    Unknown stages are not compared.
+    """
+    return stage in STAGES and wanted in STAGES and STAGES.index(stage) >= STAGES.index(wanted)

@@ -7,6 +7,7 @@ rollback by the circuit breaker.
 import re
 from dataclasses import dataclass
 
+from ..model.strategy import has_reached
 from ..model.verdict import Verdict
 from .rollout_state import Deployment, RolloutState
 from .service_deployment import ServiceDeployment
@@ -55,6 +56,8 @@ class PollResult:
     notes: tuple[str, ...] = ()
     """Failed reads, for the log."""
     service_deployment_arn: str | None = None
+    reached_stage: str | None = None
+    """The lifecycle stage at which the wait has ended."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,19 @@ def timed_out(state: RolloutState | None, seconds: float, failure: str | None = 
     else:
         reason = f"the rollout goes on: {after} {_progress(state, state.deployment)}"
     return Judgement(Verdict.TIMED_OUT, reason)
+
+
+def stage_reached(state: RolloutState, wanted: str) -> Judgement | None:
+    """Returns the judgement if the rollout goes on and has reached the stage `wanted`."""
+    service_deployment = state.service_deployment
+    if service_deployment is None or service_deployment.status != "IN_PROGRESS":
+        return None
+    if not has_reached(service_deployment.stage, wanted):
+        return None
+    progress = f": {_progress(state, state.deployment)}" if state.deployment else ""
+    return Judgement(
+        Verdict.IN_PROGRESS, f"stage {wanted} is reached, the rollout goes on{progress}"
+    )
 
 
 def overdue(state: RolloutState, why: str) -> Judgement:

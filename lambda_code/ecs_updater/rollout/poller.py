@@ -14,7 +14,18 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..context import Clock
 from ..errors import LASTING, AwsFailure, Outcome
-from .judgement import Judgement, PollResult, Scale, age, judge, judge_scale, overdue, timed_out
+from ..model.strategy import COMPLETE
+from .judgement import (
+    Judgement,
+    PollResult,
+    Scale,
+    age,
+    judge,
+    judge_scale,
+    overdue,
+    stage_reached,
+    timed_out,
+)
 from .rollout_state import RolloutState, rollout_state_of
 from .service_deployment import ServiceDeployment
 from .task_failures import Containers, TaskFailure, task_failures_of
@@ -127,10 +138,10 @@ class Poller:
         self._made_at = clock.epoch() if rollout.made_at is None else rollout.made_at
         self._begun_at = self._made_at if rollout.begun_at is None else rollout.begun_at
 
-    def wait(self, deadline: float) -> PollResult:
+    def wait(self, deadline: float, until: str = COMPLETE) -> PollResult:
         """Polls until there is a verdict, or until `deadline`, a moment of the clock.
 
-        Raises no AwsFailure.
+        `until`: a lifecycle stage that ends the wait, too. Raises no AwsFailure.
         """
         state: RolloutState | None = None
         trouble = None
@@ -152,6 +163,8 @@ class Poller:
                 continue
             if judgement := self._judge(state):
                 return self._result(judgement, state)
+            if until != COMPLETE and (judgement := stage_reached(state, until)):
+                return replace(self._result(judgement, state), reached_stage=until)
         return self._result(timed_out(state, self._clock.now() - self._begin, trouble), state)
 
     def poll(

@@ -14,9 +14,10 @@ from ecs_updater.ledger.batch import Member
 from ecs_updater.ledger.queries import problem_of
 from ecs_updater.model.arn import group_id, is_named
 from ecs_updater.model.request import fingerprint_of_event
+from ecs_updater.model.strategy import COMPLETE
 from ecs_updater.worker.message import BATCH
 
-from ..batch.state import State, Status, TaskCounts, plain_cause, status_of
+from ..batch.state import State, Status, TaskCounts, plain_cause, status_of, with_stage
 from ..batch.tracker import Row
 from ..commands.options import AccountOptions
 from ..manifest.entries import ServiceIdentity
@@ -152,7 +153,7 @@ def status_for(member: Member, item: dict[str, Any]) -> Status:
     is_service = is_named(service, event["ecs_cluster_name"], event["ecs_service_name"])
     own = (None, member.fingerprint, fingerprint_of_event(event))
     if is_service and item.get("fingerprint") in own:
-        return status_of(item)
+        return with_stage(status_of(item), item, event.get("wait_until", COMPLETE))
     cause = (
         f"its request_id {event.get('request_id')} is taken by another update, of "
         f"{service}: deploy it again"

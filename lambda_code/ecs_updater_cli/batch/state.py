@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from ecs_updater.model.arn import name_of, revision_name
 from ecs_updater.model.hook import CONTINUE, ROLLBACK
+from ecs_updater.model.strategy import has_reached
 from ecs_updater.model.verdict import Verdict
 
 
@@ -29,6 +30,8 @@ class State(StrEnum):
     SUCCEEDED = "succeeded"
     UNCHANGED = "unchanged"
     """Nothing differed, or only tags."""
+    STAGE_REACHED = "stage reached"
+    """The rollout goes on after the stage of `wait_until`."""
     FAILED = "failed"
     ROLLED_BACK = "rolled back"
     ROLLBACK_FAILED = "rollback failed"
@@ -39,7 +42,7 @@ class State(StrEnum):
     @property
     def is_good(self) -> bool:
         """Whether the service is as requested."""
-        return self in (State.SUCCEEDED, State.UNCHANGED)
+        return self in (State.SUCCEEDED, State.UNCHANGED, State.STAGE_REACHED)
 
     @property
     def is_bad(self) -> bool:
@@ -78,6 +81,7 @@ _BAD = (
 _VERDICTS = {
     State.SUCCEEDED: Verdict.SUCCEEDED,
     State.UNCHANGED: Verdict.NO_CHANGE,
+    State.STAGE_REACHED: Verdict.IN_PROGRESS,
     State.FAILED: Verdict.FAILED,
     State.ROLLED_BACK: Verdict.ROLLED_BACK,
     State.ROLLBACK_FAILED: Verdict.ROLLBACK_FAILED,
@@ -91,6 +95,8 @@ _BY_LEDGER_STATE = {
     "DEPLOYED": State.DEPLOYING,
     "ROLLING_BACK": State.ROLLING_BACK,
 }
+
+_GOES_ON = (State.DEPLOYING, State.AWAITING_APPROVAL)
 
 _PREFIX = re.compile(
     r"^\[ERROR\]\[\w+\] (?:(?:FAILED|ROLLED_BACK|ROLLBACK_FAILED|STOPPED|SUPERSEDED): )?"
@@ -215,6 +221,18 @@ def _described(hook: Mapping[str, Any]) -> str:
     parts = {"at": hook.get("stage"), "until": hook.get("until")}
     words = [f"hook {hook['id']}", *(f"{word} {text}" for word, text in parts.items() if text)]
     return f"{' '.join(words)}{', then ' + hook['then'] if hook.get('then') else ''}"
+
+
+def with_stage(status: Status, item: Mapping[str, Any], wanted: str) -> Status:
+    """Returns the status of an update whose caller only waits for a lifecycle stage.
+
+    `wanted`: value of `wait_until`.
+    """
+    stage = (item.get("rollout") or {}).get("stage", "")
+    if status.state not in _GOES_ON or not has_reached(stage, wanted):
+        return status
+    cause = f"stage {stage}; {status.cause}" if status.cause else f"stage {stage}"
+    return replace(status, state=State.STAGE_REACHED, cause=cause)
 
 
 def plain_cause(text: str) -> str:

@@ -88,6 +88,8 @@ def start_batch(
 ) -> int:
     """Starts the updates and waits for them, as `deploy_batch`."""
     printer = Printer()
+    if options.until:
+        events = [{"wait_until": options.until} | event for event in events]
     if options.direct:
         kept = None if options.no_ledger else account.ledger
     else:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from ecs_updater.model.strategy import COMPLETE, STAGES
+
 from ..errors import input_error
 
 COMMAND = "ecs-updater"
@@ -120,6 +122,16 @@ class StartOptions(WatchOptions):
         "--no-ledger",
         default=False,
         help="With --direct: neither lease nor history, even if the table exists.",
+    )
+
+    until: str | None = option_field(
+        "--until",
+        type=click.Choice((COMPLETE, *STAGES)),
+        metavar="STAGE",
+        help=(
+            "Wait only until this lifecycle stage of a blue/green, linear or canary deployment, "
+            "such as BAKE_TIME. Default: complete."
+        ),
     )
 
     def __post_init__(self) -> None:

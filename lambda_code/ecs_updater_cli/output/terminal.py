@@ -29,6 +29,7 @@ STYLES: Mapping[str, str] = {
     State.RETRYING: "yellow",
     State.SUCCEEDED: "green",
     State.UNCHANGED: "green",
+    State.STAGE_REACHED: "cyan",
     State.FAILED: "bold red",
     State.ROLLED_BACK: "bold red",
     State.ROLLBACK_FAILED: "bold red",

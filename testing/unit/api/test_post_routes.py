@@ -161,7 +161,7 @@ def test_a_body_becomes_an_event(path, body, expected):
             '{"cluster": "c", "service": "s", "service": "t"}',
             "the body has the key 'service' twice in one object: remove one of them",
         ),
-        ("/update", {**SHORT, "wait": 5}, "unknown field wait: did you mean wait_seconds?"),
+        ("/update", {**SHORT, "wait": 5}, "unknown field wait: did you mean wait_until?"),
         ("/update", {**SHORT, "tags": {}}, "unknown field tags: did you mean tag?"),
         (
             "/update",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ecs_updater_cli.batch.state import State, Status, TaskCounts, status_of
+from ecs_updater_cli.batch.state import State, Status, TaskCounts, status_of, with_stage
 from ecs_updater_cli.batch.tracker import Tracker
 from ecs_updater_cli.batch.watcher import PATIENCE_SECONDS, View, Watcher
 from ecs_updater_cli.errors import AwsError
@@ -274,3 +274,22 @@ def test_counts_of_tasks_are_kept_until_the_final_status_has_its_own():
     watched.watcher.poll()
     watched.tracker.apply_counts({1: TaskCounts(0, 9)}, START)
     assert watched.tracker.rows[0].counts == TaskCounts(2, 2)
+
+
+@pytest.mark.parametrize(
+    "stage, wanted, state",
+    [
+        ("BAKE_TIME", "BAKE_TIME", State.STAGE_REACHED),
+        ("CLEAN_UP", "BAKE_TIME", State.STAGE_REACHED),
+        ("SCALE_UP", "BAKE_TIME", State.DEPLOYING),
+        ("BAKE_TIME", "complete", State.DEPLOYING),
+        ("OF_THE_FUTURE", "BAKE_TIME", State.DEPLOYING),
+    ],
+)
+def test_a_rollout_that_has_reached_the_stage_of_its_event_is_over_for_the_caller(
+    stage, wanted, state
+):
+    item = {**ITEM, "state": "DEPLOYED", "rollout": {"stage": stage}}
+    status = with_stage(status_of(item), item, wanted)
+    assert status.state is state and (stage in status.cause) == (state is State.STAGE_REACHED)
+    assert with_stage(status_of({**ITEM, **ended("FAILED")}), item, wanted).state is State.FAILED

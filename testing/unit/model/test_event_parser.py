@@ -181,7 +181,7 @@ def test_any_json_value_but_an_object_is_invalid(value):
         *(
             ({misspelled: 1}, f"unknown field {misspelled}: did you mean {meant}?")
             for misspelled, meant in (
-                ("wait", "wait_seconds"),
+                ("wait", "wait_until"),
                 ("waitSeconds", "wait_seconds"),
                 ("dry-run", "dry_run"),
                 ("force", "force_new_deployment"),
