@@ -98,8 +98,9 @@ run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
   }
   assert {
     condition = { for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Sid => one.Condition.StringEquals if try(one.Condition.StringEquals, null) != null } == {
-      TagNewTaskDefinitions = { "ecs:CreateAction" = "RegisterTaskDefinition" }
-      PassTaskRoles         = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" }
+      TagNewTaskDefinitions   = { "ecs:CreateAction" = "RegisterTaskDefinition" }
+      PassTaskRoles           = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" }
+      PassInfrastructureRoles = { "iam:PassedToService" = "ecs.amazonaws.com" }
     }
     error_message = "The reconciler may tag what it did not register, or pass roles to other services than ECS."
   }
