@@ -308,6 +308,19 @@ def test_a_killed_update_of_a_target_is_completed_or_undone_there(run, operation
     assert images(run)[0] == "registry/app:1" and not run.ecs.requests
 
 
+def test_a_killed_update_of_a_stopped_batch_is_undone_in_its_target(run):
+    fleet = run.fleets[SHOP]
+    (id_,) = run.begin_batch([{**event(run, SHOP), "ecs_tag": {"team": "b"}}])
+    run.kill_at("UpdateService", fleet)
+    assert fleet.service_of("web-001").tags == {"team": "b"}
+    run.batches.stop("b", "stopped")
+    run.time.now += 1000
+    run.queue.come_again()
+    run.work_all()
+    assert run.entry(id_).is_ended and fleet.service_of("web-001").tags == {"team": "a"}
+    assert not run.ecs.requests
+
+
 # The list
 
 
