@@ -95,6 +95,7 @@ def test_the_address_is_kept_by_a_reload_asked_for_the_key_and_left_by_the_back_
 def test_a_link_to_the_console_is_only_where_there_is_one(open_lists, api, partition, host):
     arn = ACCOUNT.replace("aws", partition).replace("eu-west-1", "cn-north-1")
     api.deployments[0]["serviceArn"] = f"{arn}:service/shop/checkout"
+    api.scope["region"] = "cn-north-1"
     tab = open_lists(api)
     row(tab, "checkout", "deployments").get_by_role("link").click()
     dialog = tab.get_by_role("dialog")

@@ -8,8 +8,8 @@ const placeOf = (arn) => arn.split(":").slice(0, 5).join(":");
 /** The target of a row; null for home. An update has only its ARN: without a service there, account and region are its place. */
 function targetOf({ target, serviceArn }) {
   if (target !== undefined) return target;
-  const [, , , region, account] = serviceArn.split(":");
-  if (!scope.account || (region === scope.region && account === scope.account)) return null;
+  const [, region, account] = /^arn:[\w-]+:ecs:([\w-]+):(\d+):/.exec(serviceArn) ?? [];
+  if (!region || !scope.account || (region === scope.region && account === scope.account)) return null;
   const neighbour = services.rows.find((service) => placeOf(service.serviceArn) === placeOf(serviceArn));
   return neighbour ? neighbour.target : `${account} ${region}`;
 }
