@@ -80,14 +80,14 @@ def through_the_queue(run, ledger, started, printer):
     backend = SqsBackend(account, started.batch.id, AccountOptions())
     codes = []
 
-    def watch():
+    def wait():
         options = ViewOptions(as_json=True)
         codes.append(wait_for_batch(backend, started, options, printer, run.clock))
 
     def work():
         while not codes:
-            records = run.queue.receive()
-            run.queue.done(records, run.worker().process(records) if records else [])
+            messages = run.queue.receive()
+            run.queue.done(messages, run.worker().process(messages) if messages else [])
             run.time.sleep(1)
 
     def reconcile():
@@ -95,7 +95,7 @@ def through_the_queue(run, ledger, started, printer):
             run.time.sleep(15)
             run.reconcile()
 
-    run.time.run([watch, work, reconcile])
+    run.time.run([wait, work, reconcile])
     return codes.pop()
 
 

@@ -233,7 +233,7 @@ def test_a_file_with_a_wrong_place_is_rejected_before_anything_is_sent(
     assert not accounts.assumed
 
 
-def test_a_file_alone_does_not_have_the_accounts_of_targets(run, file):
+def test_a_file_does_not_have_the_accounts_of_targets(run, file):
     file({**STAGE, "ecs_service_name": STAGE_ARN}, {**WEB, "target": "home"}, PROD)
     assert run("validate")[0] == 0
     file({**WEB, "ecs_service_name": STAGE_ARN}, STAGE)
