@@ -29,6 +29,7 @@ PAGES = (
     "docs/operations.md",
     "docs/codepipeline.md",
     "docs/push.md",
+    "docs/targets.md",
     "docs/deploying.md",
     "docs/local.md",
     "docs/development.md",
@@ -132,6 +133,11 @@ def _here(workspace, package, tmp_path_factory) -> Iterator[tuple[Workspace, Pat
     for name in ("web", "api"):
         ecs.register_task_definition(family=name, containerDefinitions=[container | {"name": name}])
         ecs.create_service(cluster="shop", serviceName=name, taskDefinition=name, desiredCount=1)
+    keys = {"aws_access_key_id": "222222222222", "aws_secret_access_key": "test"}
+    ecs = here.client("ecs", region_name="eu-central-1", **keys)
+    ecs.create_cluster(clusterName="shop")
+    ecs.register_task_definition(family="web", containerDefinitions=[container | {"name": "web"}])
+    ecs.create_service(cluster="shop", serviceName="web", taskDefinition="web", desiredCount=1)
     yield here, copy
     here.clean()
 

@@ -47,6 +47,7 @@ EVENTS: dict[str, tuple[str | None, dict[str, str | None]]] = {
             "task.memory": "1024",
         },
     ),
+    "target": ("SUCCEEDED", {"image.web": "busybox:1.36", "tag.owner": TAGS["tag.owner"]}),
     "moved-tag": ("IN_PROGRESS", {"deployment": "forced"}),
     "idempotent": ("IN_PROGRESS", {IMAGE: "busybox:1.36", OLD_TAG: None, "tag.release": "1.36"}),
     "rollback": (
@@ -99,11 +100,24 @@ def _root(workspace, package, why_no_terraform, tmp_path_factory) -> Iterator[Ro
 
 @pytest.fixture(scope="module", name="deployed")
 def _deployed(workspace_with_package) -> Workspace:
-    """An emulator with the function, the dummy service and one with two containers."""
+    """An emulator with the function, the dummy service, one with two containers, and one in
+    another account.
+    """
     here = workspace_with_package("examples")
     steps = ("deploy-ecs-cluster", "deploy-ecs-service", "deploy-lambda-aws")
     fields = "ecs_environment,ecs_task_cpu,ecs_task_memory"
-    here.make("emulator-up", *steps, ALLOWED_FIELDS=fields).succeeded()
+    parameter = "/ecs-updater/targets"
+    settings = {"ALLOWED_FIELDS": fields, "TARGETS_PARAMETER": parameter}
+    here.make("emulator-up", *steps, **settings).succeeded()
+    targets = (EXAMPLES / "targets.json").read_text("utf-8")
+    here.client("ssm").put_parameter(Name=parameter, Value=targets, Type="SecureString")
+    (target,) = json.loads(targets).values()
+    keys = {"aws_access_key_id": target["account"], "aws_secret_access_key": "test"}
+    ecs = here.client("ecs", region_name=target["region"], **keys)
+    ecs.create_cluster(clusterName="shop")
+    container = {"name": "web", "image": "busybox", "memory": 64}
+    ecs.register_task_definition(family="web", containerDefinitions=[container])
+    ecs.create_service(cluster="shop", serviceName="web", taskDefinition="web", desiredCount=1)
     ecs = here.client("ecs")
     images = {"app": "nginx", "log": "fluent/fluent-bit"}.items()
     containers = [{"name": name, "image": image, "memory": 64} for name, image in images]

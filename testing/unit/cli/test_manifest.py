@@ -477,7 +477,7 @@ def test_the_files_of_the_documents_are_valid():
     settings = Settings(allowed_fields="*")
     found = [checked(read(block.encode(), "deployments.yaml"), settings) for block in blocks]
     groups = [[entry.group for entry in entries] for entries in found]
-    assert groups == [[None, "edge"], ["release", "release"]]
+    assert groups == [[None, "edge"], ["release", "release"], [None, "production"]]
     assert list(map(tasks_before, found)) == [{}, {2: 1}]
 
 
