@@ -20,7 +20,7 @@ from ecs_updater.errors import (
 )
 from ecs_updater.ledger.entry import Entry
 from ecs_updater.ledger.store import History
-from ecs_updater.model.arn import account_prefix, name_of
+from ecs_updater.model.arn import account_prefix
 from ecs_updater.model.event_parser import ROLLBACK as ROLLBACK_EVENT
 from ecs_updater.model.hook import ACTIONS, APPROVE, REJECT, Approval, HookAnswer
 
@@ -80,8 +80,14 @@ def _answer(  # pylint: disable=too-many-arguments,too-many-positional-arguments
         raise CommandError(NOT_ALL, f"the ledger {ledger.name} has no update of {identity}")
     given = HookAnswer(entry.request_id, hook, ACTIONS[name])
     approval = _send(given, ledger, account.ecs, Call(caller=caller(), clock=account.clock))
-    fields = {"type": "approval", "cluster": name_of(cluster), "service": name_of(service)}
-    fields |= {"requestId": entry.request_id, **approval.to_json()}
+    fields = {
+        "type": "approval",
+        "target": identity.target,
+        "cluster": identity.cluster,
+        "service": identity.service,
+        "requestId": entry.request_id,
+        **approval.to_json(),
+    }
     stage = f" at {approval.stage}" if approval.stage else ""
     verb = "approved" if name == APPROVE else "rejected"
     Printer().listing([fields], [Text(safe(f"{identity}: hook {hook} {verb}{stage}"))], as_json)
