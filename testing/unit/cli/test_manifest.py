@@ -478,7 +478,7 @@ def test_the_files_of_the_documents_are_valid():
     found = [checked(read(block.encode(), "deployments.yaml"), settings) for block in blocks]
     groups = [[entry.group for entry in entries] for entries in found]
     assert groups == [[None, "edge"], ["release", "release"], [None, "production"]]
-    assert list(map(tasks_before, found)) == [{}, {2: 1}]
+    assert list(map(tasks_before, found)) == [{}, {2: 1}, {}]
 
 
 def test_no_more_entries_than_a_batch_can_have():
