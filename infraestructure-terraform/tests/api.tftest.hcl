@@ -24,6 +24,7 @@ variables {
     lambda_package       = "main.tf" # Any file, because nothing is uploaded.
     runtime              = "python3.13"
     architecture         = "x86_64"
+    cluster_name         = "team-one"
     role_arn             = "arn:aws-iso-b:iam::111122223333:role/updater"
     log_group_name       = "/aws/lambda/updater"
     permissions_boundary = ""
@@ -104,7 +105,8 @@ run "every_route_but_the_help_requires_the_key" {
     condition = alltrue([
       for one in [
         aws_api_gateway_method.update, aws_api_gateway_method.rollback, aws_api_gateway_method.list, aws_api_gateway_method.deployments,
-        aws_api_gateway_method.deployment, aws_api_gateway_method.openapi,
+        aws_api_gateway_method.deployment, aws_api_gateway_method.openapi, aws_api_gateway_method.answer["approve"],
+        aws_api_gateway_method.answer["reject"],
       ] : one.api_key_required && one.authorization == "NONE"
     ])
     error_message = "A route is public or requires a signature."
@@ -132,7 +134,8 @@ run "with_iam_they_require_a_signature_too" {
     condition = alltrue([
       for one in [
         aws_api_gateway_method.update, aws_api_gateway_method.rollback, aws_api_gateway_method.list, aws_api_gateway_method.deployments,
-        aws_api_gateway_method.deployment, aws_api_gateway_method.openapi,
+        aws_api_gateway_method.deployment, aws_api_gateway_method.openapi, aws_api_gateway_method.answer["approve"],
+        aws_api_gateway_method.answer["reject"],
       ] : one.api_key_required && one.authorization == "AWS_IAM"
     ])
     error_message = "A route accepts a request without key or signature."
@@ -154,7 +157,7 @@ run "each_model_is_its_file_and_validates_bodies" {
   }
 
   assert {
-    condition     = { for name, one in aws_api_gateway_model.event : name => jsondecode(one.schema).title } == { update = "update", short = "short", rollback = "rollback", short-rollback = "short-rollback" }
+    condition     = { for name, one in aws_api_gateway_model.event : name => jsondecode(one.schema).title } == { update = "update", short = "short", rollback = "rollback", short-rollback = "short-rollback", hook-answer = "hook-answer" }
     error_message = "A model has the schema of another."
   }
   assert {
@@ -177,7 +180,8 @@ run "each_model_is_its_file_and_validates_bodies" {
   }
   assert {
     condition = alltrue([
-      for one in [aws_api_gateway_method.update, aws_api_gateway_method.rollback] : one.request_validator_id == aws_api_gateway_request_validator.this.id
+      for one in concat([aws_api_gateway_method.update, aws_api_gateway_method.rollback], values(aws_api_gateway_method.answer)) :
+      one.request_validator_id == aws_api_gateway_request_validator.this.id
     ]) && aws_api_gateway_request_validator.this.validate_request_body
     error_message = "A body is not validated."
   }
@@ -308,6 +312,42 @@ run "the_longest_name_leaves_room_for_derived_names" {
       for name in [aws_iam_role.status.name, aws_iam_role.logs[0].name, aws_lambda_function.update.function_name, aws_lambda_function.status.function_name] : length(name) <= 64
     ])
     error_message = "IAM and Lambda take no name longer than 64 characters."
+  }
+}
+
+run "hooks_can_be_answered_only_if_approvals_are_on" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.approvals) == 0 && aws_lambda_function.update.environment[0].variables["APPROVALS"] == "off"
+    error_message = "The update function may answer hooks although approvals are off."
+  }
+}
+
+run "with_approvals_the_update_function_answers_hooks_in_its_cluster" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    approvals = "on"
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.approvals[0].policy).Statement == [{
+      Sid      = "AnswerHooks", Effect = "Allow", Action = "ecs:ContinueServiceDeployment"
+      Resource = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/${var.updater.cluster_name}/*"
+    }]
+    error_message = "The policy does not allow exactly the answers to hooks in the cluster."
+  }
+  assert {
+    condition = alltrue([
+      for one in [aws_lambda_function.update, aws_lambda_function.status] : one.environment[0].variables["APPROVALS"] == "on"
+    ])
+    error_message = "A function does not know that approvals are on."
   }
 }
 

@@ -128,7 +128,10 @@ run "deployments_that_end_invoke_the_reconciler" {
   }
 
   assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.deployments.event_pattern).resources == [{ wildcard = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-*/*" }]
+    condition = jsondecode(aws_cloudwatch_event_rule.deployments.event_pattern).resources == [
+      { wildcard = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-*/*" },
+      { wildcard = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service-deployment/team-*/*" },
+    ]
     error_message = "Deployments of other clusters invoke the reconciler, or none does."
   }
   assert {

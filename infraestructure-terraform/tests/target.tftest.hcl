@@ -105,7 +105,7 @@ run "without_their_variables_no_task_runs_and_no_role_is_passed" {
   assert {
     condition = length(setintersection(
       [for one in jsondecode(aws_iam_role_policy.update.policy).Statement : one.Sid],
-      ["RunTasks", "StopTasks", "ReadTaskLogs", "ReadScalableTargets", "PassTaskRoles"],
+      ["RunTasks", "StopTasks", "ReadTaskLogs", "ReadScalableTargets", "PassTaskRoles", "AnswerHooks"],
     )) == 0
     error_message = "The role may do what no setting asks for."
   }

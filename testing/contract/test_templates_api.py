@@ -12,7 +12,7 @@ import pytest
 from ecs_updater.api import openapi
 from ecs_updater.api.app import status_of
 from ecs_updater.settings import LIST_PARAMETERS
-from support.cloudformation import TEMPLATES, USUAL, Stack
+from support.cloudformation import TEMPLATES, USUAL, Stack, allows
 from support.make import PROJECT
 
 API = TEMPLATES["04-api.yml"]
@@ -64,9 +64,6 @@ ROUTES = {
     for method, operation in operations.items()
 }
 """Whether a route needs a key, by method and path."""
-for _name in ("approve", "reject"):
-    # Remove this loop when the templates have these routes.
-    del ROUTES["POST", f"/deployments/{{id}}/{_name}"]
 
 
 def test_the_api_has_the_routes_of_its_document_and_no_other():
@@ -136,6 +133,15 @@ def test_a_body_is_validated_as_the_event_or_its_short_form(route, models):
     assert ends == models and list(method["RequestModels"]) == ["application/json"]
 
 
+def test_the_answer_to_a_hook_is_validated_and_needs_the_id_of_its_update():
+    found = methods()
+    for answer in ("approve", "reject"):
+        method = found["POST", f"/deployments/{{id}}/{answer}"]
+        assert method["RequestModels"] == {"application/json": "HookAnswer"}
+        assert method["RequestParameters"] == {"method.request.path.id": True}
+        assert stack().resources[method["RequestValidatorId"]]["Properties"]["ValidateRequestBody"]
+
+
 # What the gateway answers
 
 
@@ -173,6 +179,22 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
 
 
 # The functions
+
+
+def test_hooks_can_be_answered_only_if_approvals_are_on_and_only_in_the_cluster():
+    assert not stack().of_type("AWS::IAM::Policy")
+    (policy,) = stack(Approvals="on", UpdaterClusterName="ECSCluster").of_type("AWS::IAM::Policy")
+    assert policy["Roles"] == [USUAL["UpdaterRoleArn"].rpartition("/")[2]]
+    statements = policy["PolicyDocument"]["Statement"]
+    assert [statement["Sid"] for statement in statements] == ["AnswerHooks"]
+    deployment = "arn:aws:ecs:eu-west-1:000000000000:service-deployment/ECSCluster/web/a0b1c2"
+    assert allows(statements, "ecs:ContinueServiceDeployment", deployment)
+    for other in (deployment.replace("ECSCluster", "Other"), deployment.replace("eu-", "us-")):
+        assert not allows(statements, "ecs:ContinueServiceDeployment", other)
+    for value in ("off", "on"):
+        functions = stack(Approvals=value).of_type("AWS::Lambda::Function")
+        variables = [function["Environment"]["Variables"] for function in functions]
+        assert [each["APPROVALS"] for each in variables] == [value] * 2
 
 
 def test_the_writing_function_has_the_role_and_the_log_group_of_the_updater():

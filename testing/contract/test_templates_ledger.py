@@ -2,6 +2,7 @@
 and the permissions of both functions.
 """
 
+import json
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from moto.events.models import EventPattern
 from ecs_updater.ledger.queries import RECENT
 from fakes.memory_dynamodb import TABLE
 from support.cloudformation import TEMPLATES, Stack, allows
+from support.make import PROJECT
 from support.permissions import actions, listed
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -273,6 +275,16 @@ def of_another(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"])
 def test_the_end_of_a_deployment_calls_the_reconciler(name):
     assert calls(of_another(detail={"eventName": name}))
+
+
+RECORDED = PROJECT / "testing" / "events" / "eventbridge" / "HOOK_AWAITING_ACTION.json"
+HOOK = json.loads(RECORDED.read_text("utf-8"))
+
+
+def test_a_hook_that_awaits_an_answer_calls_the_reconciler_in_its_cluster_only():
+    (arn,) = (arn.replace("123456789012", "000000000000") for arn in HOOK["resources"])
+    assert calls(HOOK | {"resources": [arn]})
+    assert not calls(HOOK | {"resources": [arn.replace("ECSCluster", "Other")]})
 
 
 @pytest.mark.parametrize(

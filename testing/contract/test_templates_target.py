@@ -120,6 +120,16 @@ def test_the_update_role_allows_what_the_reconciler_may_do_at_home():
             assert target[part["Sid"]] == part
 
 
+def test_with_approvals_the_update_role_answers_hooks_in_the_cluster_as_the_api_does_at_home():
+    (home,) = Stack(
+        TEMPLATES["04-api.yml"], {"Approvals": "on", "UpdaterClusterName": "ECSCluster"}
+    ).of_type("AWS::IAM::Policy")
+    on = statements(TEMPLATE, "UpdateRole", Approvals="on")
+    assert [part for part in on if part not in statements(TEMPLATE, "UpdateRole")] == home[
+        "PolicyDocument"
+    ]["Statement"]
+
+
 def test_the_template_can_be_a_stack_set():
     """It needs no bundle and exports nothing, and the names contain the region."""
     stack = Stack(TEMPLATE)

@@ -94,6 +94,7 @@ DEFAULTS: dict[str, Any] = {
     "expected_task_definition_family": "a-family",
     "private_registries": ["registry.internal:5000", "10.0.0.7"],
     "stage_name": "live",
+    "deployment_alarms": ["errors", "slow answers"],
     "alarm_topic_arn": f"arn:aws:sns:us-west-2:{ACCOUNT}:alarms",
     "ecs_rates": ["RegisterTaskDefinition=40/2", "UpdateService=80/0.5"],
     "tag_filters": ["team", "cost center"],
@@ -124,11 +125,12 @@ ROLES = (
     "-target-read-",
 )
 API = "APIs.another-function-api"
+ROUTES = ("rollback", "update", "deployments/{id}/approve", "deployments/{id}/reject")
 EXPLAINED = {
     **dict.fromkeys(
         (
             *(f"{API}.endpoint", f"{API}.validators", f"{API}.stages.live.accessLogSettings"),
-            *(f"{API}.routes.POST /{route}.validator" for route in ("rollback", "update")),
+            *(f"{API}.routes.POST /{route}.validator" for route in ROUTES),
             *(f"tables.another-function-ledger.{part}" for part in ("expires", "recovery")),
             *(f"roles.another-function{part}eu-west-1.PermissionsBoundary" for part in ROLES),
             "roles.another-stack-ecs-eu-west-1-execution.PermissionsBoundary",

@@ -46,6 +46,8 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "PostUpdate": ("api.aws_api_gateway_method.update", _VALIDATOR),
     "PostRollback": ("api.aws_api_gateway_method.rollback", _VALIDATOR),
+    "PostApprove": ('api.aws_api_gateway_method.answer["approve"]', _VALIDATOR),
+    "PostReject": ('api.aws_api_gateway_method.answer["reject"]', _VALIDATOR),
     "Stage": (
         "api.aws_api_gateway_stage.this",
         {

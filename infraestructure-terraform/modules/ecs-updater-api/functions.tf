@@ -37,7 +37,7 @@ resource "aws_lambda_function" "update" {
   }
 
   environment {
-    variables = merge(var.updater.environment, { POWERTOOLS_SERVICE_NAME = "${local.api}-update" })
+    variables = merge(var.updater.environment, { APPROVALS = var.approvals, POWERTOOLS_SERVICE_NAME = "${local.api}-update" })
   }
 
   lifecycle {
@@ -46,6 +46,24 @@ resource "aws_lambda_function" "update" {
       error_message = "There is no bundle ${var.updater.lambda_package}: make build-lambda-package."
     }
   }
+}
+
+# The permission of the update function beside those of the updater's role.
+resource "aws_iam_role_policy" "approvals" {
+  count = var.approvals == "on" ? 1 : 0
+
+  name = "ecs-updater-api-approvals"
+  role = basename(var.updater.role_arn)
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "AnswerHooks"
+      Effect   = "Allow"
+      Action   = "ecs:ContinueServiceDeployment"
+      Resource = "arn:${local.partition}:ecs:${local.region}:${local.account}:service-deployment/${var.updater.cluster_name}/*"
+    }]
+  })
 }
 
 resource "aws_lambda_function" "status" {
@@ -84,6 +102,7 @@ resource "aws_lambda_function" "status" {
         ENVIRONMENT             = var.environment
         TAG_FILTERS             = join(",", var.tag_filters)
         API_AUTH                = var.api_auth
+        APPROVALS               = var.approvals
         ECS_ARN_PREFIX          = var.updater.environment["ECS_ARN_PREFIX"]
         TARGETS_PARAMETER       = local.targets_parameter
         POWERTOOLS_SERVICE_NAME = "${local.api}-status"

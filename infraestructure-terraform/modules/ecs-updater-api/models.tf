@@ -5,6 +5,7 @@ locals {
     update         = { name = "Update", description = "The event of an update" }
     short          = { name = "Short", description = "The short form of an update" }
     rollback       = { name = "Rollback", description = "The event of a rollback" }
+    hook-answer    = { name = "HookAnswer", description = "The answer to a hook" }
     short-rollback = { name = "ShortRollback", description = "The short form of a rollback" }
   }
 }

@@ -38,6 +38,15 @@ resource "aws_api_gateway_resource" "deployment" {
   path_part   = "{id}"
 }
 
+# The answers to the hook that a deployment awaits.
+resource "aws_api_gateway_resource" "answer" {
+  for_each = toset(["approve", "reject"])
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  parent_id   = aws_api_gateway_resource.deployment.id
+  path_part   = each.key
+}
+
 resource "aws_api_gateway_resource" "openapi" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   parent_id   = aws_api_gateway_rest_api.this.root_resource_id
@@ -97,6 +106,30 @@ resource "aws_api_gateway_integration" "rollback" {
   rest_api_id             = aws_api_gateway_rest_api.this.id
   resource_id             = aws_api_gateway_method.rollback.resource_id
   http_method             = aws_api_gateway_method.rollback.http_method
+  type                    = "AWS_PROXY"
+  integration_http_method = "POST"
+  uri                     = local.update
+}
+
+resource "aws_api_gateway_method" "answer" {
+  for_each = aws_api_gateway_resource.answer
+
+  rest_api_id          = aws_api_gateway_rest_api.this.id
+  resource_id          = each.value.id
+  http_method          = "POST"
+  api_key_required     = true
+  authorization        = local.authorization
+  request_parameters   = { "method.request.path.id" = true }
+  request_validator_id = aws_api_gateway_request_validator.this.id
+  request_models       = { "application/json" = aws_api_gateway_model.event["hook-answer"].name }
+}
+
+resource "aws_api_gateway_integration" "answer" {
+  for_each = aws_api_gateway_method.answer
+
+  rest_api_id             = aws_api_gateway_rest_api.this.id
+  resource_id             = each.value.resource_id
+  http_method             = each.value.http_method
   type                    = "AWS_PROXY"
   integration_http_method = "POST"
   uri                     = local.update

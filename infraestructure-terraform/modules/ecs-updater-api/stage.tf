@@ -18,8 +18,8 @@ resource "aws_api_gateway_deployment" "this" {
 
   depends_on = [
     aws_api_gateway_gateway_response.this, aws_api_gateway_integration.help, aws_api_gateway_integration.update,
-    aws_api_gateway_integration.rollback, aws_api_gateway_integration.list, aws_api_gateway_integration.deployments,
-    aws_api_gateway_integration.deployment, aws_api_gateway_integration.openapi,
+    aws_api_gateway_integration.rollback, aws_api_gateway_integration.answer, aws_api_gateway_integration.list,
+    aws_api_gateway_integration.deployments, aws_api_gateway_integration.deployment, aws_api_gateway_integration.openapi,
   ]
 
   lifecycle {

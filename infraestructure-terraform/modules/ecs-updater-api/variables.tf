@@ -5,6 +5,7 @@ variable "updater" {
     lambda_package       = string
     runtime              = string
     architecture         = string
+    cluster_name         = string
     role_arn             = string
     log_group_name       = string
     permissions_boundary = string
@@ -78,6 +79,18 @@ variable "api_auth" {
   validation {
     condition     = contains(["key", "iam"], var.api_auth)
     error_message = "api_auth must be key or iam."
+  }
+}
+
+variable "approvals" {
+  description = "Whether callers may approve and reject deployments that wait at a PAUSE hook: off or on."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "on"], var.approvals)
+    error_message = "approvals must be off or on."
   }
 }
 

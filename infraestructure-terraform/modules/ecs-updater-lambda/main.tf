@@ -28,6 +28,7 @@ locals {
       TASK_FAILURES          = tostring(var.task_failures)
       OPEN_UPDATE_MAX_HOURS  = tostring(var.open_update_max_hours)
       CIRCUIT_BREAKER        = var.circuit_breaker
+      DEPLOYMENT_ALARMS      = join(",", var.deployment_alarms)
       VERIFY_IMAGE           = var.verify_image
       PIN_DIGEST             = var.pin_digest
       PRIVATE_REGISTRIES     = join(",", var.private_registries)

@@ -368,6 +368,18 @@ variable "circuit_breaker" {
   }
 }
 
+variable "deployment_alarms" {
+  description = "Optional names of CloudWatch alarms. A deployment of a service without alarms gets them, with rollback."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for alarm in var.deployment_alarms : can(regex("^[^,]{1,255}$", alarm))])
+    error_message = "deployment_alarms must be names of at most 255 characters."
+  }
+}
+
 variable "endpoint_url" {
   description = "Optional endpoint of an AWS emulator, for local runs only."
   type        = string

@@ -105,6 +105,7 @@ resource "aws_lambda_function" "completer" {
         LEDGER_RETENTION_DAYS   = tostring(var.ledger_retention_days)
         TASK_FAILURES           = tostring(var.task_failures)
         OPEN_UPDATE_MAX_HOURS   = tostring(var.open_update_max_hours)
+        DEPLOYMENT_ALARMS       = join(",", var.deployment_alarms)
         ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
         TARGETS_PARAMETER       = var.targets_parameter_name
         POWERTOOLS_SERVICE_NAME = local.completer
@@ -271,18 +272,18 @@ resource "aws_cloudwatch_log_group" "completer" {
   retention_in_days = var.log_retention_days
 }
 
-# Events of ECS: a deployment of a service in the cluster ended.
+# Events of ECS: a deployment of a service in the cluster ended, or a hook of one changed.
 resource "aws_cloudwatch_event_rule" "deployments" {
   name        = "${local.completer}-deployments"
-  description = "Invokes the reconciler when a deployment of an ECS service ends"
+  description = "Invokes the reconciler when a deployment of an ECS service ends or one of its hooks changes"
   state       = "ENABLED"
 
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
-    detail-type = ["ECS Deployment State Change"]
-    # * has the same meaning in EventBridge patterns and in IAM.
-    resources = [{ wildcard = local.services }]
-    detail    = { eventName = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"] }
+    detail-type = ["ECS Deployment State Change", "ECS Hook State Change"]
+    # * has the same meaning in EventBridge patterns and in IAM. An event of a hook is about the service deployment.
+    resources = [{ wildcard = local.services }, { wildcard = "${local.arn_of_ecs}:service-deployment/${var.cluster_name}/*" }]
+    detail    = { eventName = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED", { prefix = "HOOK_" }] }
   })
 }
 

@@ -103,6 +103,9 @@ resource "aws_iam_role_policy" "update" {
       !var.read_scalable_targets ? [] : [
         { Sid = "ReadScalableTargets", Effect = "Allow", Action = "application-autoscaling:DescribeScalableTargets", Resource = "*" },
       ],
+      var.approvals == "off" ? [] : [
+        { Sid = "AnswerHooks", Effect = "Allow", Action = "ecs:ContinueServiceDeployment", Resource = "${local.arn_of_ecs}:service-deployment/${var.cluster_name}/*" },
+      ],
       !var.express_services ? [] : [
         { Sid = "ReadExpressServices", Effect = "Allow", Action = "ecs:DescribeExpressGatewayService", Resource = local.services },
         { Sid = "ChangeExpressServices", Effect = "Allow", Action = "ecs:UpdateExpressGatewayService", Resource = local.services },

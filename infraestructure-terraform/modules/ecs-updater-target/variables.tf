@@ -150,6 +150,18 @@ variable "read_scalable_targets" {
   }
 }
 
+variable "approvals" {
+  description = "Permission to answer the PAUSE hooks of deployments: off or on."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "on"], var.approvals)
+    error_message = "approvals must be off or on."
+  }
+}
+
 variable "permissions_boundary" {
   description = "Optional ARN of the permissions boundary for every role of this module."
   type        = string

@@ -31,6 +31,7 @@ module "ledger" {
   deletion_protection   = var.deletion_protection
   ledger_retention_days = var.settings.ledger_retention_days
   poll_minutes          = var.settings.poll_minutes
+  deployment_alarms     = var.settings.deployment_alarms
   task_failures         = var.settings.task_failures
   open_update_max_hours = var.settings.open_update_max_hours
 
@@ -74,6 +75,7 @@ module "lambda" {
   task_failures                   = var.settings.task_failures
   open_update_max_hours           = var.settings.open_update_max_hours
   circuit_breaker                 = var.settings.circuit_breaker
+  deployment_alarms               = var.settings.deployment_alarms
   verify_image                    = var.settings.verify_image
   pin_digest                      = var.settings.pin_digest
   private_registries              = var.settings.private_registries
@@ -98,6 +100,7 @@ module "api" {
   update_memory_size = var.api.update_memory_size
   status_memory_size = var.api.status_memory_size
   api_auth           = var.api.api_auth
+  approvals          = var.api.approvals
   stage_name         = var.api.stage_name
   throttle_rate      = var.api.throttle_rate
   throttle_burst     = var.api.throttle_burst

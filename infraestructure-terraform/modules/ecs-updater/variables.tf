@@ -75,6 +75,7 @@ variable "api" {
   description = "Settings of the HTTP API, {} for the defaults: the inputs of the module ecs-updater-api. Without it there is no API."
   type = object({
     api_auth           = optional(string)
+    approvals          = optional(string)
     account_log_role   = optional(string)
     stage_name         = optional(string)
     environment        = optional(string)
@@ -130,6 +131,7 @@ variable "settings" {
     open_update_max_hours           = optional(number)
     poll_minutes                    = optional(number)
     circuit_breaker                 = optional(string)
+    deployment_alarms               = optional(list(string))
     verify_image                    = optional(string)
     pin_digest                      = optional(string)
     private_registries              = optional(list(string))
