@@ -22,14 +22,12 @@ from ..rollout.judgement import Judgement, PollResult, Scale
 from ..rollout.poller import Poller, Rollout
 from ..settings import Settings
 from . import tag_writer
+from .ecs_rollback import has_ecs_roll_back, is_rollback_of_ecs, wait_for_rollback
 from .express import deploy_express
 from .journal import Journal
 from .response import RolloutOutcome, failed, polled_deployment
 from .rollback_target import TargetSearch
 from .writer import register_once
-
-_POLLS, _PAUSE = 6, 2.0
-"""Polls for the deployment of ECS's own rollback, and the seconds before each."""
 
 
 class RollbackRunner:
@@ -60,16 +58,12 @@ class RollbackRunner:
                 polled_deployment(entry.deployment_id, judgement, result),
             )
         journal.rolling_back(cause, target)
-        return self.proceed(journal, deadline, result.service_deployment_arn)
+        return self.proceed(journal, deadline)
 
-    def proceed(
-        self, journal: Journal, deadline: float, service_deployment_arn: str | None = None
-    ) -> RolloutOutcome:
-        """Does the rest of a rollback: the deployment, the tags, the wait.
-
-        `service_deployment_arn`: the one of the failed deployment, if it has not ended.
-        """
+    def proceed(self, journal: Journal, deadline: float) -> RolloutOutcome:
+        """Does the rest of a rollback: the deployment, the tags, the wait."""
         entry = journal.entry
+        service_deployment_arn = entry.service_deployment_arn
         assert entry.rollback is not None
         target = entry.rollback.task_definition_arn
         try:
@@ -77,13 +71,16 @@ class RollbackRunner:
             if service is None or service["status"] != "ACTIVE":
                 sentence = f"{entry.cause}; the service was deleted before it was rolled back"
                 return failed(Verdict.STOPPED, sentence, entry)
+            started: Mapping[str, Any] = service
             primary = primary_deployment(service)
             is_due = entry.rollback.deployment_id is None and not entry.only_changes_settings
             if is_due and primary.get("id") == entry.deployment_id:
-                primary = self._start(journal, service, target, service_deployment_arn, deadline)
+                service_deployment_arn = service.get("currentServiceDeployment")
+                started = self._start(journal, service, target, deadline)
+                primary = primary_deployment(started)
             planned, arn = journal.entry.rollback, primary.get("taskDefinition", "")
             if primary and planned and arn != planned.task_definition_arn:
-                if not _is_rollback_of_ecs(primary):
+                if not is_rollback_of_ecs(started, service_deployment_arn):
                     sentence = (
                         f"{entry.cause}; the service was not rolled back: deployment "
                         f"{primary.get('id')} to {revision_name(arn)} took its place"
@@ -99,30 +96,21 @@ class RollbackRunner:
         return self._restore_and_wait(journal, service, primary.get("id"), deadline)
 
     def _start(
-        self,
-        journal: Journal,
-        service: Mapping[str, Any],
-        target: str,
-        service_deployment_arn: str | None,
-        deadline: float,
+        self, journal: Journal, service: Mapping[str, Any], target: str, deadline: float
     ) -> Mapping[str, Any]:
         """Starts the rollback, also to another target if ECS refuses the revision.
 
-        Returns the PRIMARY deployment: the rollback, or another update's. Empty: there is none yet.
-        Raises AwsFailure, LeaseHeldError or LedgerError.
+        Returns the service with the rollback, or with another update's deployment. Empty: the
+        rollback has no deployment yet. Raises AwsFailure, LeaseHeldError or LedgerError.
         """
         entry = journal.entry
         try:
-            if service_deployment_arn and self._is_rolled_back_by_ecs(
-                journal, service_deployment_arn
-            ):
-                deployment = self._poll_other_primary(entry, deadline)
-                if (
-                    not _is_rollback_of_ecs(deployment)
-                    or deployment.get("taskDefinition") == target
-                ):
-                    return deployment
-                # ECS rolls back to a revision that is not known to have worked.
+            if arn := service.get("currentServiceDeployment"):
+                journal.before_write()
+                if has_ecs_roll_back(self._ecs, arn):
+                    # ECS may return to another revision: never a second deployment against it.
+                    names = entry.cluster_arn, entry.service_arn, entry.deployment_id
+                    return wait_for_rollback(self._ecs, self._clock, *names, deadline)
             return self._deploy(journal, service, target)
         except AwsFailure as failure:
             if failure.outcome is not Outcome.REFUSED or not (
@@ -131,40 +119,17 @@ class RollbackRunner:
                 raise
         return self._deploy(journal, service, arn)
 
-    def _is_rolled_back_by_ecs(self, journal: Journal, service_deployment_arn: str) -> bool:
-        """Lets ECS roll back. Returns False if the deployment has ended or has no such API."""
-        journal.before_write()
-        try:
-            self._ecs.roll_back_service_deployment(service_deployment_arn)
-        except AwsFailure:
-            return False  # UpdateService has the same effect.
-        return True
-
-    def _poll_other_primary(self, entry: Entry, deadline: float) -> Mapping[str, Any]:
-        """Returns the next PRIMARY deployment. Empty: it stays the same."""
-        for _ in range(_POLLS):
-            if self._clock.now() + _PAUSE > deadline:
-                break
-            self._clock.sleep(_PAUSE)
-            service, _ = self._ecs.describe_service(entry.cluster_arn, entry.service_arn)
-            primary = primary_deployment(service or {})
-            if primary and primary.get("id") != entry.deployment_id:
-                return primary
-        return {}
-
     def _deploy(
         self, journal: Journal, before: Mapping[str, Any], target: str
     ) -> Mapping[str, Any]:
-        """Returns the PRIMARY deployment of UpdateService, which can be repeated.
+        """Returns the service in the answer of UpdateService, which can be repeated.
 
         ECS makes no second deployment of a revision that is being deployed.
         """
         cluster, service = journal.entry.cluster_arn, journal.entry.service_arn
         journal.before_write()
         if is_express(before):
-            return primary_deployment(
-                deploy_express(self._ecs, before, target, journal, self._clock)
-            )
+            return deploy_express(self._ecs, before, target, journal, self._clock)
         try:
             answer = self._ecs.update_service(cluster, service, task_definition=target)
         except AwsFailure as failure:
@@ -172,7 +137,7 @@ class RollbackRunner:
                 raise
             journal.before_write()
             answer = self._ecs.update_service(cluster, service, task_definition=target)
-        return primary_deployment(answer)
+        return answer
 
     def _find_other_target(self, journal: Journal, refused: str) -> str | None:
         """Returns the ARN of another target, or of a new revision with the same content.
@@ -361,11 +326,6 @@ def rollback_rollout(entry: Entry, deployment_id: str) -> Rollout:
         may_be_rollback=True,
         scale=Scale() if entry.settings else None,
     )
-
-
-def _is_rollback_of_ecs(deployment: Mapping[str, Any]) -> bool:
-    """Returns whether ECS made a deployment to roll back one that failed or was stopped."""
-    return "rolling back" in deployment.get("rolloutStateReason", "").lower()
 
 
 def _without_stage(failure: Exception) -> str:

@@ -101,9 +101,19 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
         return self.status in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")
 
     @property
+    def goes_on(self) -> bool:
+        """Whether ECS neither has ended it nor is rolling it back."""
+        return self.status in ("PENDING", "IN_PROGRESS")
+
+    @property
     def is_rolling_back(self) -> bool:
         """Whether ECS is rolling the service back."""
         return self.status in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """Whether ECS has rolled the service back."""
+        return self.status == "ROLLBACK_SUCCESSFUL"
 
     @property
     def is_waiting(self) -> bool:

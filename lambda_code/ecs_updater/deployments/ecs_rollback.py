@@ -1,0 +1,74 @@
+"""ECS's own rollback of a service deployment that goes on: StopServiceDeployment with ROLLBACK.
+
+A second deployment in place of it, or against it, would shift traffic twice.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..aws.ecs import Ecs
+from ..context import Clock
+from ..errors import LASTING, AwsFailure, Outcome
+from ..model.service import primary_deployment
+from ..rollout.service_deployment import ServiceDeployment
+
+_POLLS, _PAUSE = 6, 2.0
+"""Polls for the deployment of ECS's own rollback, and the seconds before each."""
+
+
+def has_ecs_roll_back(ecs: Ecs, service_deployment_arn: str) -> bool:
+    """Has ECS roll back a service deployment. Returns False if it has ended or has no such API.
+
+    ECS may be rolling it back already. Raises AwsFailure if it is not known whether ECS does.
+    """
+    for is_last in (False, True):
+        try:
+            ecs.roll_back_service_deployment(service_deployment_arn)
+            return True
+        except AwsFailure as failed:
+            failure = failed
+        try:
+            answer = ecs.service_deployment(service_deployment_arn)
+        except AwsFailure as unread:
+            if unread.outcome in LASTING and failure.outcome is not Outcome.UNKNOWN:
+                return False
+            raise
+        found = ServiceDeployment.of(answer or {})
+        if found.is_rolling_back or found.is_rolled_back:
+            return True
+        if failure.outcome is not Outcome.UNKNOWN or not found.goes_on:
+            return False
+        if is_last:
+            raise failure
+    raise AssertionError("the last attempt returns or raises")
+
+
+def wait_for_rollback(
+    ecs: Ecs, clock: Clock, cluster: str, service: str, deployment_id: str | None, deadline: float
+) -> Mapping[str, Any]:
+    """Returns the service as soon as another deployment than this is PRIMARY.
+
+    Empty: it is still the same. Raises AwsFailure.
+    """
+    for _ in range(_POLLS):
+        if clock.now() + _PAUSE > deadline:
+            break
+        clock.sleep(_PAUSE)
+        found, _ = ecs.describe_service(cluster, service)
+        primary = primary_deployment(found or {})
+        if found and primary and primary.get("id") != deployment_id:
+            return found
+    return {}
+
+
+def is_rollback_of_ecs(service: Mapping[str, Any], service_deployment_arn: str | None) -> bool:
+    """Returns whether ECS made the PRIMARY deployment to roll back a service deployment.
+
+    A rollback is a part of the service deployment that it rolls back.
+    """
+    reason = primary_deployment(service).get("rolloutStateReason", "")
+    if "rolling back" in reason.lower():
+        return True
+    current = service.get("currentServiceDeployment")
+    return service_deployment_arn is not None and current == service_deployment_arn

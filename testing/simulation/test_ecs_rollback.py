@@ -1,0 +1,107 @@
+"""While a deployment goes on, the way back is StopServiceDeployment: never a second deployment
+against ECS's own rollback.
+"""
+
+import pytest
+
+from fakes.simulated_ecs import Image, configuration_of, pause_at
+from fakes.wire import SERVER_ERROR, THROTTLED, TIMED_OUT
+from support.rollout_world import OLD_TAGS
+from support.strategy_scenarios import ALARM, GATE
+
+STRATEGIES = ("ROLLING", "BLUE_GREEN", "LINEAR", "CANARY")
+BAD = Image.exits(code=3)
+BACK = {"rollback_on_failure": True}
+UPDATES = 1
+"""UpdateService of the update itself."""
+
+
+def updates(world):
+    """The number of calls of UpdateService."""
+    return world.ecs.operations.count("UpdateService")
+
+
+@pytest.fixture(name="bad_world", params=STRATEGIES)
+def _bad_world(request, make_world):
+    """A world in which the new image does not run."""
+    return make_world(image=BAD, configuration=configuration_of(request.param, bake=5))
+
+
+def test_a_failed_deployment_that_goes_on_is_rolled_back_by_ecs(bad_world):
+    outcome = bad_world.send(**BACK, wait_seconds=300)
+    assert "ROLLED_BACK: " in outcome.text and "the service is back" in outcome.text
+    assert (bad_world.image, bad_world.tags, updates(bad_world)) == ("busybox", OLD_TAGS, UPDATES)
+    assert bad_world.ecs.service.history[-1].status == "ROLLBACK_SUCCESSFUL"
+
+
+@pytest.mark.parametrize("fault", [SERVER_ERROR, TIMED_OUT], ids=["server error", "no answer"])
+@pytest.mark.parametrize("after_effect", [True, False])
+def test_a_lost_answer_of_the_stop_makes_no_second_deployment(bad_world, fault, after_effect):
+    bad_world.ecs.fail("StopServiceDeployment", *[fault] * 3, after_effect=after_effect)
+    bad_world.send(**BACK, wait_seconds=300)
+    bad_world.finish(300)
+    assert (bad_world.verdicts, bad_world.image) == (["ROLLED_BACK"], "busybox")
+    assert updates(bad_world) == UPDATES and bad_world.tags == OLD_TAGS
+
+
+@pytest.mark.parametrize("operation", ["StopServiceDeployment", "DescribeServices"])
+def test_a_kill_after_the_stop_makes_no_second_deployment(bad_world, operation):
+    kill = lambda: bad_world.ecs.kill(operation, after_effect=True)  # noqa: E731
+    bad_world.before("StopServiceDeployment", kill)
+    assert bad_world.send(**BACK, wait_seconds=300).was_killed
+    bad_world.finish(300)
+    assert (bad_world.verdicts, bad_world.image) == (["ROLLED_BACK"], "busybox")
+    assert updates(bad_world) == UPDATES and bad_world.tags == OLD_TAGS
+
+
+def test_a_rollback_of_ecs_that_begins_at_the_same_moment_stays_the_only_one(bad_world):
+    bad_world.before("StopServiceDeployment", bad_world.ecs.stop_deployment)
+    outcome = bad_world.send(**BACK, wait_seconds=300)
+    assert "the service is back" in outcome.text and updates(bad_world) == UPDATES
+
+
+def test_a_throttled_stop_is_replaced_by_update_service(bad_world):
+    bad_world.ecs.fail("StopServiceDeployment", *[THROTTLED] * 50)
+    outcome = bad_world.send(**BACK, wait_seconds=600)
+    assert "the service is back" in outcome.text and updates(bad_world) == UPDATES + 1
+
+
+def test_a_rollback_of_ecs_to_another_revision_is_kept(make_world):
+    """ECS completed the revision before, which failed for ecs-updater."""
+    world = make_world(configuration=configuration_of("BLUE_GREEN"))
+    world.update(2, wait_seconds=300)
+    world.ecs.deploy("other:1")
+    world.pass_time(200)
+    world.ecs.publish("app:3", BAD)
+    world.before("StopServiceDeployment", lambda: world.ecs.service.completed.pop())
+    outcome = world.send(ecs_image_name="app:3", **BACK, wait_seconds=300)
+    assert "the service is back" in outcome.text, outcome.text
+    assert (world.image, updates(world)) == ("app:2", 2)
+
+
+def test_a_rollback_that_ecs_cannot_do_has_its_own_verdict(make_world):
+    world = make_world(image=BAD, configuration=configuration_of("CANARY"))
+    world.ecs.fail_rollback()
+    outcome = world.send(**BACK, wait_seconds=300)
+    assert outcome.text.startswith("[ERROR][ecs_service_rollout] ROLLBACK_FAILED: ")
+    assert "and the rollback to ecs-dummy-task:1 ended with ROLLBACK_FAILED" in outcome.text
+
+
+def test_after_a_failed_rollback_of_ecs_the_update_rolls_back_itself(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", bake=5, alarms=[ALARM]))
+    world.ecs.fail_rollback()
+    world.ecs.at(60).trigger_alarm(ALARM)
+    world.ecs.at(62).fail_rollback("")
+    outcome = world.send(**BACK, wait_seconds=600)
+    assert outcome.text.startswith("[ERROR][ecs_service_rollout] ROLL"), outcome.text
+    assert world.image == "busybox" and world.tags == OLD_TAGS
+
+
+def test_a_deployment_that_waits_for_approval_is_rolled_back_at_the_maximum_age(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", pause_at(GATE)))
+    world.send(**BACK)
+    world.pass_time(60)
+    world.ecs.show(status="IN_PROGRESS", lifecycleStage="SCALE_UP", lifecycleHookDetails=[])
+    world.pass_time(2 * 3600)
+    world.reconcile(settings={"OPEN_UPDATE_MAX_HOURS": "1"})
+    assert "StopServiceDeployment" in world.ecs.operations and updates(world) == UPDATES
