@@ -34,7 +34,7 @@ class ScriptedApi:
     def __init__(
         self, tag_filters: tuple[str, ...] = ("environment", "owner", "contact"), auth: str = "key"
     ):
-        self.tag_filters, self.auth = tag_filters, auth
+        self.tag_filters, self.auth, self.has_approvals = tag_filters, auth, True
         self.services: list[dict[str, Any]] = []
         self.deployments: list[dict[str, Any]] = []
         self.unavailable: list[dict[str, str]] = []
@@ -49,6 +49,10 @@ class ScriptedApi:
         """Answers to give instead, by route: ``list``, ``deployments``, ``deployments/{id}``."""
         self.requested: list[tuple[str, dict[str, str]]] = []
         """Route and query of every request to the API that had the key."""
+        self.posted: list[tuple[str, str, Any]] = []
+        """Of every answer to a hook that had the key, the name of its route, the update and the
+        body.
+        """
         self.headers: list[Mapping[str, str]] = []
         self.gate = threading.Event()
         """Cleared: the API does not answer until it is set."""
@@ -87,7 +91,7 @@ class ScriptedApi:
     def answer(self, path: str, query: dict[str, str], headers: Mapping[str, str]) -> Answer:
         """The answer to ``GET path``."""
         if path in (STAGE, f"{STAGE}/"):
-            text, more = document(self.tag_filters, self.auth)
+            text, more = document(self.tag_filters, self.auth, has_approvals=self.has_approvals)
             return 200, more, text
         self.headers.append(headers)
         route = re.sub(r"^deployments/.*$", "deployments/{id}", path.removeprefix(f"{STAGE}/"))
@@ -103,6 +107,21 @@ class ScriptedApi:
             "deployments/{id}": lambda: self._deployment(unquote(path.rpartition("/")[2])),
         }
         return routes[route]()
+
+    def answer_post(self, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
+        """The answer to ``POST path``: that to a hook, which the update then has."""
+        _, identity, name = path.removeprefix(f"{STAGE}/").split("/")
+        if headers.get("x-api-key") != KEY:
+            return FORBIDDEN
+        self.posted.append((name, identity, body))
+        if name in self.instead:
+            return self.instead[name]
+        (update,) = [each for each in self.deployments if each["id"] == identity]
+        action = {"approve": "CONTINUE", "reject": "ROLLBACK"}[name]
+        answer = {"hookId": body["hookId"], "stage": None, "action": action, "confirmed": True}
+        answer |= {"by": "API key a1b2", "at": "2026-11-26T13:05:00.000Z"}
+        update["approvals"] = [*update.get("approvals", ()), answer]
+        return 200, {}, {"requestId": identity, "approval": answer}
 
     def _deployment(self, identity: str) -> Answer:
         found = [each for each in self.deployments if each["id"] == identity]
@@ -155,7 +174,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # pylint: disable=invalid-name  # The server looks for this name.
         """Answers one request."""
         url = urlsplit(self.path)
-        status, headers, body = self.api.answer(url.path, dict(parse_qsl(url.query)), self.headers)
+        self._respond(*self.api.answer(url.path, dict(parse_qsl(url.query)), self.headers))
+
+    def do_POST(self) -> None:  # pylint: disable=invalid-name  # The server looks for this name.
+        """Answers one request."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert self.headers["Content-Type"] == "application/json"
+        self._respond(*self.api.answer_post(urlsplit(self.path).path, body, self.headers))
+
+    def _respond(self, status: int, headers: dict[str, str], body: Any) -> None:
         content = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
         standard = {

@@ -49,7 +49,9 @@ def status_app(
                 openapi.help_document(of_api.tag_filters, of_api.api_auth),
                 headers={"Vary": "Accept"},
             )
-        page, headers = ui.document(of_api.tag_filters, of_api.api_auth)
+        page, headers = ui.document(
+            of_api.tag_filters, of_api.api_auth, has_approvals=of_api.has_approvals
+        )
         return Response(
             200,
             "text/html; charset=utf-8",

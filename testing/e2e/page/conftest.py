@@ -3,6 +3,7 @@ nothing may go wrong unseen.
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,16 @@ def _open_lists(new_tab):
 def _lists(open_lists, api):
     """A tab with the lists loaded."""
     return open_lists(api)
+
+
+@pytest.fixture(name="screenshots", scope="session")
+def _screenshots(tmp_path_factory):
+    """Where the pictures go: below BUILD_DIR, which scripts set, else where pytest keeps its
+    files.
+    """
+    build = os.environ.get("BUILD_DIR")
+    directory = (
+        Path(build, "page-screenshots") if build else tmp_path_factory.mktemp("page-screenshots")
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -103,6 +103,16 @@ CHANGES = {
 
 MOVING = {"rolloutState": "IN_PROGRESS", "runningCount": 1, "pendingCount": 1}
 UNDER_WAY = {"state": "DEPLOYED", "verdict": None, "cause": None, "endedAt": None}
+HOOK = {"id": "ecs-pause-e7tK9G_WRJqNF_EOMjztDXfKenlJuEUVjsNStf4WLKw", "awaits": "approval"}
+PAUSED = UNDER_WAY | {
+    "rollout": {
+        "strategy": "CANARY",
+        "stage": "PRE_PRODUCTION_TRAFFIC_SHIFT",
+        "traffic": {"production": 5.0, "test": 100.0},
+        "hook": {**HOOK, "until": "2026-11-26T14:05Z", "then": "ROLLBACK"},
+    },
+    "approvals": [],
+}
 
 A_FEW_SERVICES = [
     service("checkout", **MOVING),

@@ -3,9 +3,7 @@
 Screenshots are made to be looked at.
 """
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -44,19 +42,6 @@ BESIDE = """() => {
     document.getElementById(id).getBoundingClientRect());
   return other.top === one.top && other.left > one.right;
 }"""
-
-
-@pytest.fixture(name="screenshots", scope="session")
-def _screenshots(tmp_path_factory):
-    """Where the pictures go: below BUILD_DIR, which scripts set, else where pytest keeps its
-    files.
-    """
-    build = os.environ.get("BUILD_DIR")
-    directory = (
-        Path(build, "page-screenshots") if build else tmp_path_factory.mktemp("page-screenshots")
-    )
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
 
 
 @pytest.fixture(name="show")

@@ -102,15 +102,16 @@ def test_values_stay_in_their_attributes(auth):
         "it's",
         "a&amp;b",
         "{auth}",
+        "{approvals}",
         "/*script*/",
         "مرحبا",
         "\u2028",
     )
-    document, headers = ui.document(keys, auth)
+    document, headers = ui.document(keys, auth, has_approvals=True)
     elements = _Elements(document)
     assert [name for name, _ in elements.found] == [name for name, _ in ELEMENTS.found]
     body = next(attributes for name, attributes in elements.found if name == "body")
-    assert set(body) == {"data-auth", "data-tag-filters"}
-    assert body["data-auth"] == auth
+    assert set(body) == {"data-auth", "data-approvals", "data-tag-filters"}
+    assert (body["data-auth"], body["data-approvals"]) == (auth, "on")
     assert tuple(ui.json.loads(body["data-tag-filters"])) == keys
     assert headers == HEADERS  # The policy does not depend on them.

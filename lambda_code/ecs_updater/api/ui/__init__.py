@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-_STYLE, _SCRIPT, _AUTH, _TAG_FILTERS = "/*style*/", "/*script*/", "{auth}", "{tag_filters}"
+from ...settings import OFF, ON
+
+_STYLE, _SCRIPT = "/*style*/", "/*script*/"
+_AUTH, _APPROVALS, _TAG_FILTERS = "{auth}", "{approvals}", "{tag_filters}"
 """Placeholders in page.html. Those of the body are in this order."""
 
 _SCRIPTS = (
@@ -43,11 +46,12 @@ def _source(text: str) -> str:
 
 
 @cache
-def _parts() -> tuple[str, str, str, str]:
-    """Returns the document before, between and after its two values, and its policy."""
+def _parts() -> tuple[Sequence[str], str]:
+    """Returns the document before, between and after its values, and its policy."""
     style, script = _read("page.css"), "".join(map(_read, _SCRIPTS))
     before, _, rest = _read("page.html").replace(_STYLE, style).partition(_AUTH)
-    between, _, after = rest.partition(_TAG_FILTERS)
+    between, _, rest = rest.partition(_APPROVALS)
+    last, _, after = rest.partition(_TAG_FILTERS)
     policy = (
         *(
             "default-src 'none'",
@@ -59,18 +63,22 @@ def _parts() -> tuple[str, str, str, str]:
         *("img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"),
         *("require-trusted-types-for 'script'", "trusted-types 'none'"),
     )
-    return before, between, after.replace(_SCRIPT, script), "; ".join(policy)
+    return (before, between, last, after.replace(_SCRIPT, script)), "; ".join(policy)
 
 
-def document(tag_filters: Sequence[str], auth: str) -> tuple[str, dict[str, str]]:
+def document(
+    tag_filters: Sequence[str], auth: str, *, has_approvals: bool = False
+) -> tuple[str, dict[str, str]]:
     """Returns the page and its headers.
 
     `tag_filters`: tag keys that `/list` filters by, in the order of their fields. `auth`: `key` or
-    `iam`. With `iam` the page explains what to use instead of a browser.
+    `iam`. With `iam` the page explains what to use instead of a browser. `has_approvals`: whether
+    the API takes answers to hooks.
     """
-    before, between, after, policy = _parts()
+    (before, between, last, after), policy = _parts()
     keys = html.escape(json.dumps(list(tag_filters)))
-    return f"{before}{html.escape(auth)}{between}{keys}{after}", {
+    approvals = ON if has_approvals else OFF
+    return f"{before}{html.escape(auth)}{between}{approvals}{last}{keys}{after}", {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": policy,
         "Referrer-Policy": "no-referrer",

@@ -28,16 +28,20 @@ class ApiError extends Error {
   }
 }
 
-/** The JSON that a route answers. Throws ApiError for any answer but a success, and for none. */
-async function api(path, parameters, signal) {
+/** The JSON that a route answers. Throws ApiError for any answer but a success, and for none. With `sent` it is a POST. */
+async function api(path, parameters, signal, sent) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, text]) => text));
   const headers = { accept: "application/json", "x-api-key": storedKey() };
+  const options = { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };
+  if (sent) {
+    headers["content-type"] = "application/json";
+    Object.assign(options, { method: "POST", body: JSON.stringify(sent) });
+  }
   let response;
   try {
-    const options = { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };
-    response = await fetch(`${BASE}${path}?${query}`, options);
+    response = await fetch(`${BASE}${path}${sent ? "" : `?${query}`}`, options);
   } catch (error) {
-    throw signal.aborted ? error : new ApiError("The API could not be reached.");
+    throw signal?.aborted ? error : new ApiError("The API could not be reached.");
   }
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;

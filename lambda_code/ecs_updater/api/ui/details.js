@@ -63,6 +63,60 @@ function settings(changes) {
   return rows.length ? [el("h3", null, "Settings"), el("dl", null, shown)] : [];
 }
 
+/** Answers a hook, and reads the lists and the dialog again. */
+async function answerHook(update, hook, name, section) {
+  const buttons = [...section.querySelectorAll("button")];
+  for (const button of buttons) button.disabled = true;
+  setText($("details-error"), "");
+  let failure = null;
+  try {
+    await api(`deployments/${update.id}/${name}`, {}, undefined, { hookId: hook.id });
+    setText($("details-done"), name === "approve" ? "Approved: the deployment continues." : "Rejected: ECS rolls back.");
+    $("close").focus();
+  } catch (error) {
+    if (error.status === 403) return rejectKey(error);
+    failure = error;
+  }
+  for (const button of buttons) button.disabled = false;
+  await refresh();
+  if (failure) setText($("details-error"), failure.message); // Reading the details has removed it.
+}
+
+/** What a paused deployment awaits, and the buttons that answer it. */
+function approval(update) {
+  const hook = awaitedHook(update);
+  if (!hook) return [];
+  const then = hook.then === "CONTINUE" ? "ECS continues" : "ECS rolls back";
+  const until = Date.parse(hook.until) ? FULL.format(new Date(hook.until)) : hook.until;
+  const section = el("section", { class: "approval", "aria-labelledby": "approval-title" },
+    el("h3", { id: "approval-title" }, "Approval"),
+    el("p", null, "The deployment is paused at ", value(words(update.rollout.stage ?? "a hook")), ". ",
+      ...(until ? ["Without an answer until ", value(until), ", ", then, "."] : [])),
+    el("p", { class: "muted" }, "Hook ", mono(hook.id)));
+  if (!HAS_APPROVALS) {
+    section.append(el("p", { class: "muted" }, "This API takes no answers: ", el("code", null, "APPROVALS"), " is off."));
+    return [section];
+  }
+  const button = (name, text, kind) => {
+    const element = el("button", { type: "button", class: kind }, text);
+    element.addEventListener("click", () => answerHook(update, hook, name, section));
+    return element;
+  };
+  section.append(el("p", { class: "answers" }, button("approve", "Approve", "primary"), button("reject", "Reject and roll back", "")));
+  return [section];
+}
+
+/** Who answered the hooks of an update. */
+const answersOf = (update) =>
+  (update.approvals ?? []).map(({ action, stage, by, at, confirmed }) => [
+    confirmed ? (action === "CONTINUE" ? "Approved" : "Rejected") : "Being answered",
+    el("span", null, value(by), ", ", ...moment(at), ...(stage ? [", at ", value(words(stage))] : [])),
+  ]);
+
+/** The traffic of the new revision in percent. */
+const trafficOf = ({ production, test }) =>
+  [[production, "production"], [test, "test"]].filter(([share]) => share !== undefined).map(([share, name]) => `${share} % of ${name}`).join(", ");
+
 function deploymentDetails(update) {
   const { before, after, rollback, begunAt, endedAt } = update;
   const cause = plainCause(update.errorMessage ?? update.cause ?? "");
@@ -71,11 +125,16 @@ function deploymentDetails(update) {
   return [
     el("p", { class: `cause ${kind}` }, badge(kind, word), " ", value(cause)),
     ...notes.map((note) => el("p", { class: "muted" }, value(note))),
+    ...approval(update),
     facts([
       ["Begun", moment(begunAt)],
       ["Ended", moment(endedAt)],
       ["Duration", took(update, "")],
       ["Step", isOpen(update) && words(update.state)],
+      ["Strategy", update.rollout?.strategy && value(words(update.rollout.strategy))],
+      ["Stage", isOpen(update) && update.rollout?.stage && value(words(update.rollout.stage))],
+      ["New revision", isOpen(update) && update.rollout?.traffic && trafficOf(update.rollout.traffic)],
+      ...answersOf(update),
       ["Target", targetOf(update) && value(targetOf(update))],
       ["Action", update.action === "rollback" ? "Rollback to the last revision that worked" : "Update"],
       ["Sender", update.caller && value(update.caller)],
@@ -178,6 +237,7 @@ function route(event) {
   // From the lists: to close it is to go back.
   if (event && !namesIn(new URL(event.oldURL).hash)) history.replaceState({ isInside: true }, "");
   Object.assign(opened, { hash, shown: null, isLeft: false });
+  setText($("details-done"), "");
   $("details-title").replaceChildren(namesIn(hash)[0] === "services" ? "Service" : "Deployment");
   $("details-body").replaceChildren(el("p", { class: "empty" }, "Loading…"));
   if (!dialog.open) dialog.showModal();

@@ -1,5 +1,6 @@
 // The page as a whole: the key, the filters, the counts, and when it loads.
 const IAM = document.body.dataset.auth === "iam";
+const HAS_APPROVALS = document.body.dataset.approvals === "on";
 const BUSY = 5000; // Milliseconds between two automatic refreshes while something is in progress,
 const QUIET = 60000; // and while nothing is.
 const automatic = { timer: 0, begun: 0, notBefore: 0, failures: 0, round: 0 };
@@ -39,11 +40,13 @@ const isFiltered = () => Boolean(fieldsInUse() || deployments.group || services.
 function answer() {
   const number = services.selected("attention").length;
   const moving = deployments.selected("in-progress").length;
+  const paused = deployments.selected("in-progress").filter(awaitedHook).length;
   if (number) return ["bad", `${count(number, "service")} need${number === 1 ? "s" : ""} attention`];
   if (services.failure || deployments.failure || services.unavailable.length) return ["idle", "Not everything could be loaded"];
   if (!(services.loaded && deployments.loaded)) return ["moving", "Loading…"];
   if (!services.selected("").length && fieldsInUse()) return ["idle", "The filters select no service"];
   const where = fieldsInUse() ? " in this selection" : services.next ? " so far" : "";
+  if (paused) return ["warn", `${count(paused, "deployment")} await${paused === 1 ? "s" : ""} approval`];
   return ["good", `Nothing is wrong${where}${moving ? `, ${count(moving, "deployment")} in progress` : ""}`];
 }
 

@@ -47,8 +47,17 @@ const VERDICTS = new Map([
 const isOpen = (update) => update.state !== "ENDED";
 const problemOf = (update) => (isOpen(update) ? undefined : VERDICTS.get(update.verdict)?.[1]);
 
+/** The hook that an update's deployment awaits; undefined without one, and after an answer. */
+function awaitedHook(update) {
+  const hook = update.rollout?.hook;
+  const isAnswered = (update.approvals ?? []).some(({ hookId, confirmed }) => confirmed && hookId === hook?.id);
+  return isOpen(update) && hook?.awaits === "approval" && !isAnswered ? hook : undefined;
+}
+
 /** The kind and the word of an update's verdict, or of its progress. */
-function verdictOf({ state, verdict }) {
+function verdictOf(update) {
+  const { state, verdict } = update;
+  if (awaitedHook(update)) return ["warn", "Awaiting approval"];
   if (state === "ROLLING_BACK") return ["moving", "Rolling back"];
   if (state !== "ENDED") return ["moving", "In progress"];
   return [VERDICTS.get(verdict)?.[0] ?? "idle", verdict === "NOT_DEPLOYED" ? "Refused" : words(verdict ?? "ENDED")];
