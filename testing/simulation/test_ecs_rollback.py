@@ -2,11 +2,13 @@
 against ECS's own rollback.
 """
 
+from functools import partial
+
 import pytest
 
 from fakes.simulated_ecs import Image, configuration_of, pause_at
 from fakes.wire import SERVER_ERROR, THROTTLED, TIMED_OUT
-from support.rollout_world import OLD_TAGS
+from support.rollout_world import OLD_TAGS, ROLLBACK
 from support.strategy_scenarios import ALARM, GATE
 
 STRATEGIES = ("ROLLING", "BLUE_GREEN", "LINEAR", "CANARY")
@@ -46,8 +48,9 @@ def test_a_lost_answer_of_the_stop_makes_no_second_deployment(bad_world, fault, 
 
 @pytest.mark.parametrize("operation", ["StopServiceDeployment", "DescribeServices"])
 def test_a_kill_after_the_stop_makes_no_second_deployment(bad_world, operation):
-    kill = lambda: bad_world.ecs.kill(operation, after_effect=True)  # noqa: E731
-    bad_world.before("StopServiceDeployment", kill)
+    bad_world.before(
+        "StopServiceDeployment", partial(bad_world.ecs.kill, operation, after_effect=True)
+    )
     assert bad_world.send(**BACK, wait_seconds=300).was_killed
     bad_world.finish(300)
     assert (bad_world.verdicts, bad_world.image) == (["ROLLED_BACK"], "busybox")
@@ -73,7 +76,7 @@ def test_a_rollback_of_ecs_to_another_revision_is_kept(make_world):
     world.ecs.deploy("other:1")
     world.pass_time(200)
     world.ecs.publish("app:3", BAD)
-    world.before("StopServiceDeployment", lambda: world.ecs.service.completed.pop())
+    world.before("StopServiceDeployment", world.ecs.service.completed.pop)
     outcome = world.send(ecs_image_name="app:3", **BACK, wait_seconds=300)
     assert "the service is back" in outcome.text, outcome.text
     assert (world.image, updates(world)) == ("app:2", 2)
@@ -105,3 +108,88 @@ def test_a_deployment_that_waits_for_approval_is_rolled_back_at_the_maximum_age(
     world.pass_time(2 * 3600)
     world.reconcile(settings={"OPEN_UPDATE_MAX_HOURS": "1"})
     assert "StopServiceDeployment" in world.ecs.operations and updates(world) == UPDATES
+
+
+# The rollback event.
+
+
+@pytest.fixture(name="going_on", params=STRATEGIES)
+def _going_on(request, make_world):
+    """A world whose deployment goes on: a slow image, or a long bake time."""
+    is_rolling = request.param == "ROLLING"
+    world = make_world(
+        image=Image.slow(3600) if is_rolling else Image.good(),
+        configuration=configuration_of(request.param, bake=600),
+    )
+    world.send(request_id="update")
+    world.pass_time(60)
+    return world
+
+
+def test_a_rollback_event_stops_the_deployment_that_goes_on(going_on):
+    world = going_on
+    outcome = world.send(ROLLBACK, wait_seconds=300, request_id="rollback")
+    assert outcome.verdict == "SUCCEEDED", outcome.text
+    assert "1 of 1 tasks run ecs-dummy-task:1" in outcome.text
+    assert (world.image, world.tags, updates(world)) == ("busybox", OLD_TAGS, UPDATES)
+    assert len(world.ecs.service.history) == 2
+    world.finish(60)
+    assert world.verdicts == ["SUCCEEDED", "STOPPED"]
+
+
+def test_a_rollback_event_that_nobody_waits_for_ends_in_the_ledger(going_on):
+    world = going_on
+    assert world.send(ROLLBACK, request_id="rollback").verdict == "IN_PROGRESS"
+    world.finish(120)
+    assert world.verdicts == ["SUCCEEDED", "STOPPED"] and updates(world) == UPDATES
+
+
+def test_a_second_rollback_event_joins_the_rollback_of_ecs(going_on):
+    world = going_on
+    world.ecs.stop_deployment()
+    world.pass_time(3)
+    outcome = world.send(ROLLBACK, wait_seconds=300)
+    assert outcome.verdict in ("SUCCEEDED", "NO_CHANGE"), outcome.text
+    assert (world.image, world.tags, updates(world)) == ("busybox", OLD_TAGS, UPDATES)
+    assert "StopServiceDeployment" not in world.ecs.operations
+
+
+@pytest.mark.parametrize("operation", ["StopServiceDeployment", "DescribeServices"])
+def test_a_killed_rollback_event_is_ended_by_the_reconciler(going_on, operation):
+    world = going_on
+    world.before("StopServiceDeployment", partial(world.ecs.kill, operation, after_effect=True))
+    assert world.send(ROLLBACK, request_id="rollback").was_killed
+    world.finish(300)
+    assert world.image == "busybox" and updates(world) == UPDATES
+    assert world.verdicts[0] == "SUCCEEDED" and world.tags == OLD_TAGS
+
+
+def test_a_rollback_event_after_the_end_deploys(make_world):
+    world = make_world(configuration=configuration_of("CANARY"))
+    world.update(2, wait_seconds=300)
+    outcome = world.send(ROLLBACK, wait_seconds=300)
+    assert outcome.verdict == "SUCCEEDED" and updates(world) == 2
+
+
+def test_a_rollback_event_that_comes_too_late_for_the_stop_deploys(going_on):
+    world = going_on
+    history = world.ecs.service.history[-1]
+    world.before("StopServiceDeployment", lambda: history.turn("SUCCESSFUL", world.clock.now()))
+    world.send(ROLLBACK, wait_seconds=300)
+    assert updates(world) == UPDATES + 1 and world.image == "busybox"
+
+
+def test_a_rollback_event_that_ecs_cannot_do_says_so(going_on):
+    going_on.ecs.fail_rollback()
+    outcome = going_on.send(ROLLBACK, wait_seconds=300)
+    assert outcome.text.startswith("[ERROR][ecs_service_rollout] ROLLBACK_FAILED: "), outcome.text
+
+
+def test_a_deployment_of_somebody_else_in_between_is_kept(going_on):
+    world = going_on
+    world.before(
+        "StopServiceDeployment",
+        lambda: world.before("DescribeServices", lambda: world.ecs.deploy("hotfix:1")),
+    )
+    outcome = world.send(ROLLBACK, wait_seconds=100)
+    assert world.image == "hotfix:1" and "of somebody else came in between" in outcome.text

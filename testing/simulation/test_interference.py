@@ -41,7 +41,7 @@ def _two_containers(make_world):
 def test_a_rollback_killed_before_its_deployment_is_not_a_success(bad_world, by_reconciler):
     """The failed deployment is still PRIMARY. The one that works is listed and complete."""
     bad_world.send(wait_seconds=120)
-    bad_world.ecs.kill("UpdateService")
+    bad_world.ecs.kill("StopServiceDeployment")
     assert bad_world.send(ROLLBACK, request_id="r").was_killed
     bad_world.pass_time(130)
     if by_reconciler:

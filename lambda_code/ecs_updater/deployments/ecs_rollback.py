@@ -5,16 +5,53 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deploym
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..aws.ecs import Ecs
 from ..context import Clock
 from ..errors import LASTING, AwsFailure, Outcome
-from ..model.service import primary_deployment
+from ..model.service import Snapshot, primary_deployment
 from ..rollout.service_deployment import ServiceDeployment
 
 _POLLS, _PAUSE = 6, 2.0
 """Polls for the deployment of ECS's own rollback, and the seconds before each."""
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """A service deployment that goes on, or is being rolled back, and the way back from it."""
+
+    service_deployment_arn: str
+    task_definition: str
+    """ARN of the revision to which ECS rolls back."""
+    is_rolling_back: bool
+
+
+def find_way_back(ecs: Ecs, snapshot: Snapshot) -> WayBack | None:
+    """Returns the way back from the current service deployment. Two calls.
+
+    None: it has ended, ECS has no such API, or no single revision to return to. Raises AwsFailure.
+    """
+    arn = snapshot.service_deployment_arn
+    if arn is None:
+        return None
+    try:
+        answer = ecs.service_deployment(arn) or {}
+        found = ServiceDeployment.of(answer)
+        sources = [source["arn"] for source in answer.get("sourceServiceRevisions") or ()]
+        if found.is_rolling_back:
+            target = (answer.get("rollback") or {}).get("serviceRevisionArn")
+            sources = [target] if target else sources
+        if len(sources) != 1 or not (found.goes_on or found.is_rolling_back):
+            return None
+        revision = ecs.service_revision(sources[0]) or {}
+    except AwsFailure as failure:
+        if failure.outcome not in LASTING:
+            raise
+        return None
+    task_definition = revision.get("taskDefinition")
+    return WayBack(arn, task_definition, found.is_rolling_back) if task_definition else None
 
 
 def has_ecs_roll_back(ecs: Ecs, service_deployment_arn: str) -> bool:

@@ -34,10 +34,11 @@ from ..model.tags import REPLACE
 from ..registry.manifest import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..settings import OFF, REQUIRE, TAG, Settings
+from .ecs_rollback import WayBack, find_way_back
 from .express import plan_express
 from .reader import check_family, read, read_errors
 from .response import of_plan
-from .rollback_target import TargetSearch
+from .rollback_target import TargetSearch, tags_with
 
 _REGISTRY_SECONDS = 20.0
 """Maximum duration of the reads of all images of an event."""
@@ -285,6 +286,34 @@ class Planner:
         )
 
     def _rollback(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
+        """Returns the plan to the last revision that worked, or to that of ECS's own rollback."""
+        with read_errors():
+            going_on = None if snapshot.has_completed else find_way_back(self._ecs, snapshot)
+            if going_on and going_on.is_rolling_back:
+                return self._join_rollback(snapshot, request, going_on)
+        plan = self._to_last_good(snapshot, request)
+        is_same = going_on is not None and plan.revision is None and plan.target is not None
+        if going_on and is_same and plan.after["taskDefinitionArn"] == going_on.task_definition:
+            return replace(plan, stops=going_on.service_deployment_arn, adds_breaker=False)
+        return plan
+
+    def _join_rollback(
+        self, snapshot: Snapshot, request: RollbackRequest, going_on: WayBack
+    ) -> Plan:
+        """Returns the plan while ECS itself rolls back: only the tags remain to be set."""
+        past = self._history.latest(snapshot.key)
+        tags = tags_with(going_on.task_definition, past)
+        is_primary = going_on.task_definition == snapshot.task_definition_arn
+        target = snapshot.task_definition
+        if not is_primary:
+            target, _ = self._ecs.describe_task_definition(going_on.task_definition)
+        plan = make_rollback_plan(snapshot, target, tags, request.container, self._settings)
+        stops = going_on.service_deployment_arn
+        return replace(
+            plan, adds_breaker=False, **({"target": None} if is_primary else {"stops": stops})
+        )
+
+    def _to_last_good(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
         running, settings = snapshot.task_definition_arn, self._settings
         search = TargetSearch(
             self._ecs,

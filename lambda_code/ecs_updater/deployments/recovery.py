@@ -264,7 +264,10 @@ class Recovery:
             return False
         listed: Sequence[Mapping[str, Any]] = service.get("deployments", [])
         own = next((item for item in listed if item.get("id") == deployment_id), {})
-        journal.deployed(deployment_id, own.get("updatedAt"), None, own.get("taskDefinition"))
+        current, arn = service.get("currentServiceDeployment"), None
+        if entry.action == "rollback" and current == entry.previous_service_deployment_arn:
+            arn = current  # ECS's own rollback has no service deployment beside it.
+        journal.deployed(deployment_id, own.get("updatedAt"), arn, own.get("taskDefinition"))
         return True
 
     def _replaced_deployment(self, entry: Entry) -> str | None:

@@ -276,6 +276,16 @@ def running_deployment(service: Mapping[str, Any], entry: Entry) -> str | None:
     return next(own, None)
 
 
+def is_stop(entry: Entry) -> bool:
+    """Returns whether a rollback has stopped the deployment before it, by its service deployment.
+
+    A rollback of ECS is a part of the service deployment that it rolls back.
+    """
+    arn = entry.service_deployment_arn
+    is_same = arn is not None and arn == entry.previous_service_deployment_arn
+    return is_same and entry.action == "rollback" and entry.deploys
+
+
 def _known_of(entry: Entry, past: Sequence[Entry]) -> Entry | None:
     """Returns the latest earlier update of a joined deployment that is open or has failed."""
     if entry.deploys or entry.settings:
@@ -311,6 +321,7 @@ def _rollout(entry: Entry) -> Rollout:
         previous_service_deployment_arn=entry.previous_service_deployment_arn,
         containers=Containers(essential, entry.after.images.keys() - set(essential)),
         may_be_rollback=not entry.deploys,
+        is_stopped=is_stop(entry),
         scale=Scale(count) if entry.is_about_settings else None,
         shown=entry.rollout,
     )

@@ -34,9 +34,13 @@ from ..model.plan import Applied, Plan
 from ..model.service import primary_deployment
 from ..model.task_definition import RegistrableFields
 from . import tag_writer
+from .ecs_rollback import has_ecs_roll_back, wait_for_rollback
 from .express import update_express
 from .journal import Journal
 from .tag_writer import UNCHANGED
+
+_ROLLBACK_SECONDS = 20.0
+"""Maximum wait for the deployment of ECS's own rollback."""
 
 _NOT_UPDATED = "service could not be update with new task_definition"
 
@@ -79,6 +83,14 @@ def write_plan(
             error.also(f"{revision_name(arn)} was registered and is not used")
         raise
     deployment = primary = primary_deployment(service)
+    if plan.stops and service.get("currentServiceDeployment") == plan.stops:
+        # ECS may show the deployment of its rollback later. The service deployment is the same.
+        updated_on = deployment.get("updatedAt")
+        return Applied(arn, deployment.get("id"), updated_on, plan.stops, deployed_arn=arn)
+    if plan.stops and primary.get("taskDefinition") != arn:
+        raise ServiceUpdateError(
+            f"{_NOT_UPDATED} {arn}: deployment {primary.get('id')} of somebody else came in between"
+        )
     if not plan.deploys:
         current = service.get("currentServiceDeployment")
         updated_on = plan.snapshot.updated_on
@@ -282,6 +294,8 @@ def _deploy(
     try:
         if plan.express is not None and (plan.revision is not None or plan.target is not None):
             return update_express(ecs, plan, arn, journal, clock)
+        if plan.stops and (service := _stop_deployment(ecs, plan, plan.stops, clock)):
+            return service, arn
         return _update_service(ecs, plan, arn, journal), arn
     except (LeaseHeldError, LedgerError) as error:
         raise UnknownOutcomeError(f"{_NOT_UPDATED} {arn}: no answer, and {error}") from error
@@ -297,6 +311,25 @@ def _deploy(
         state, details = tag_writer.put_back(ecs, plan.snapshot.service_arn, plan.tags)
         sentence = f"{_NOT_UPDATED} {arn}: {failure.reason}; {state}"
         raise kind(sentence).with_details(details).caused_by(failure) from failure
+
+
+def _stop_deployment(
+    ecs: Ecs, plan: Plan, service_deployment_arn: str, clock: Clock
+) -> Mapping[str, Any] | None:
+    """Has ECS roll back the deployment that goes on. Returns the service.
+
+    None: it has ended meanwhile. Raises AwsFailure.
+    """
+    snapshot = plan.snapshot
+    try:
+        if not has_ecs_roll_back(ecs, service_deployment_arn):
+            return None
+        names = snapshot.cluster_arn, snapshot.service_arn
+        deadline = clock.now() + _ROLLBACK_SECONDS
+        found = wait_for_rollback(ecs, clock, *names, snapshot.deployment_id, deadline)
+        return found or ecs.describe_service(*names)[0]
+    except AwsFailure as failure:
+        raise ReadFailed(failure, failure) from failure
 
 
 def _update_service(ecs: Ecs, plan: Plan, arn: str, journal: Journal) -> Mapping[str, Any]:

@@ -56,6 +56,8 @@ class Plan:
     """Whether the service gets a circuit breaker by CIRCUIT_BREAKER."""
     run_before: RunBefore | None = None
     """Task to run before the deployment, with its container. None: there is none."""
+    stops: str | None = None
+    """Service deployment that ECS itself rolls back to the target, instead of UpdateService."""
     express: Mapping[str, Any] | None = None
     """Wire JSON of UpdateExpressGatewayService, for a revision that ECS registers. Empty: the
     revision is given by its ARN. None: it is not an Express service.

@@ -210,6 +210,11 @@ def _by_service_deployment(
 ) -> Judgement | None:
     """Judges by the service deployment, which is the best evidence."""
     status, reason = service_deployment.status, service_deployment.reason
+    if state.is_stopped and service_deployment.has_succeeded:
+        if service_deployment.is_rolled_back:
+            return _success(state)
+        sentence = "the deployment was completed before it could be stopped: roll back again"
+        return Judgement(Verdict.FAILED, sentence)
     if service_deployment.has_succeeded and (state.is_rollback or status == "SUCCESSFUL"):
         return _success(state)
     if status == "ROLLBACK_FAILED":
@@ -276,7 +281,7 @@ def _by_task_failures(state: RolloutState, same_failures: int) -> Judgement | No
 
 
 def _success(state: RolloutState) -> Judgement:
-    deployment = state.deployment
+    deployment = state.primary if state.is_stopped else state.deployment
     if deployment is None or deployment.status != "PRIMARY":
         reason = "the deployment was completed before another one took its place"
     elif not deployment.desired:

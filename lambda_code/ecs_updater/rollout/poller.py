@@ -100,6 +100,8 @@ class Rollout:
     """The containers of its revision, if they are known."""
     may_be_rollback: bool = False
     """Whether ECS may have made it as the rollback of a failed deployment."""
+    is_stopped: bool = False
+    """Whether the caller has stopped the deployment, so that ECS's rollback is the success."""
     scale: Scale | None = None
     """The changed settings of the service. None: the update deployed."""
     shown: Mapping[str, Any] = field(default_factory=dict)
@@ -231,6 +233,7 @@ class Poller:
             has_failed=self._has_failed,
             failed_seconds=self._failed_seconds(state),
             may_be_rollback=self._rollout.may_be_rollback,
+            is_stopped=self._rollout.is_stopped,
         )
         is_ending = state.is_replaced or state.has_failed
         if is_ending != self._is_ending or self._may_have_failures(state, is_thorough):
@@ -260,7 +263,8 @@ class Poller:
         if not state.is_replaced and current != self._rollout.previous_service_deployment_arn:
             self._service_deployment_arn = current or self._service_deployment_arn
         arn = self._service_deployment_arn
-        if not (arn and state.needs_service_deployment):
+        is_needed = state.needs_service_deployment or self._rollout.is_stopped
+        if arn is None or not is_needed:
             return state
         is_current = current == arn if current else None
         state = replace(state, service_deployment=self._service_deployment, is_current=is_current)

@@ -97,6 +97,8 @@ class RolloutState:  # pylint: disable=too-many-instance-attributes
     """Whether that is the service's current one. None: ECS returns none."""
     may_be_rollback: bool = False
     """Whether the polled deployment may itself be the rollback of a failed one."""
+    is_stopped: bool = False
+    """Whether the caller has stopped the deployment, so that ECS's rollback is the success."""
     failed_seconds: float = 0
     """Seconds since the deployment has failed."""
     task_failures: tuple[TaskFailure, ...] = ()
