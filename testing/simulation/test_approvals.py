@@ -14,9 +14,11 @@ from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.context import Call
 from ecs_updater.deployments.approvals import answer_hook
 from ecs_updater.ledger.approvals import SENDING_SECONDS
+from ecs_updater.ledger.entry import to_item
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.queries import UpdateQueries
 from ecs_updater.model.hook import APPROVE, CONTINUE, REJECT, ROLLBACK, HookAnswer
+from ecs_updater_cli.batch.state import State, awaited_hook, status_of
 from fakes.memory_dynamodb import MemoryDynamodb
 from fakes.simulated_ecs import Timing, configuration_of, pause_at
 from fakes.wire import DENIED, SERVER_ERROR, THROTTLED, TIMED_OUT
@@ -372,6 +374,45 @@ def test_after_any_fault_the_answer_again_ends_with_one_answer(function, monkeyp
         answers = [(hook_id, *others) for hook_id, *others in paused.answers if hook_id == hook.id]
         assert answers == [(hook.id, action, "me", True)], (trouble, again.text)
         assert paused.end() == VERDICT[action], trouble
+
+
+def test_a_hook_is_shown_until_it_is_answered(paused):
+    world, hook = paused.world, paused.hook
+    path = PROJECT / "testing/events/eventbridge/HOOK_AWAITING_ACTION.json"
+    assert world.reconcile(json.loads(path.read_text("utf-8"))).open == 1
+    queries = UpdateQueries(world.table)
+    shown = get_routes.deployment(queries, "update-1")["rollout"]
+    assert (shown["stage"], shown["hook"]["id"], shown["hook"]["awaits"]) == (
+        STAGE,
+        hook.id,
+        "approval",
+    )
+    status = status_of(to_item(paused.entry))
+    assert (status.state, status.hook_id) == (State.AWAITING_APPROVAL, hook.id)
+    paused.answer(hook=hook)
+    assert status_of(to_item(paused.entry)).state is State.DEPLOYING
+    world.pass_time(20)
+    world.reconcile()
+    assert "hook" not in get_routes.deployment(queries, "update-1")["rollout"]
+
+
+def test_a_hook_is_shown_while_the_update_waits(make_world):
+    """Somebody answers it beside the updater."""
+    world, shown, hooks = make_world(configuration=PAUSED), [], []
+    client = world.ecs.client()
+
+    def answer():
+        deployment = world.ecs.service.history[-1]
+        hooks.append(deployment.awaited.id)
+        client.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=hooks[0])
+
+    def read():
+        shown.append((awaited_hook(to_item(world.history[0])) or {}).get("id"))
+
+    for seconds, action in ((70, read), (71, answer), (110, read)):
+        world.ecs.clock.after(seconds, action)
+    assert world.send(request_id="update-1", wait_seconds=600).verdict == "SUCCEEDED"
+    assert shown == [*hooks, None]
 
 
 def test_the_event_of_a_hook_wakes_the_reconciler_for_its_service(paused):

@@ -73,7 +73,14 @@ class Waiter:
         if entry.deployment_id is None or deadline <= self._clock.now():
             verdict = (entry.answer or {})["body"]["deployment"]["verdict"]
             return RolloutOutcome(is_final=entry.deployment_id is None, verdict=verdict)
-        result = self._poller(_rollout(entry), journal).wait(deadline, until)
+        poller = self._poller(_rollout(entry), journal)
+
+        def show_hook() -> None:
+            # Somebody else may have to answer it while this process waits.
+            if poller.shown.get("hook") != journal.entry.rollout.get("hook"):
+                journal.progressed(poller.shown)
+
+        result = poller.wait(deadline, until, show_hook)
         return self._conclude(journal, result, deadline)
 
     def judge_without_deployment(

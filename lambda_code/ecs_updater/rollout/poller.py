@@ -140,10 +140,16 @@ class Poller:
         self._made_at = clock.epoch() if rollout.made_at is None else rollout.made_at
         self._begun_at = self._made_at if rollout.begun_at is None else rollout.begun_at
 
-    def wait(self, deadline: float, until: str = COMPLETE) -> PollResult:
+    def wait(
+        self,
+        deadline: float,
+        until: str = COMPLETE,
+        after_read: Callable[[], None] = lambda: None,
+    ) -> PollResult:
         """Polls until there is a verdict, or until `deadline`, a moment of the clock.
 
-        `until`: a lifecycle stage that ends the wait, too. Raises no AwsFailure.
+        `until`: a lifecycle stage that ends the wait, too. `after_read`: called after each poll
+        without a verdict that has the service deployment. Raises no AwsFailure.
         """
         state: RolloutState | None = None
         trouble = None
@@ -167,6 +173,8 @@ class Poller:
                 return self._result(judgement, state)
             if until != COMPLETE and (judgement := stage_reached(state, until)):
                 return replace(self._result(judgement, state), reached_stage=until)
+            if state.service_deployment is not None:
+                after_read()
         return self._result(timed_out(state, self._clock.now() - self._begin, trouble), state)
 
     def poll(
