@@ -109,7 +109,7 @@ function approval(update) {
 /** Who answered the hooks of an update. */
 const answersOf = (update) =>
   (update.approvals ?? []).map(({ action, stage, by, at, confirmed }) => [
-    confirmed ? (action === "CONTINUE" ? "Approved" : "Rejected") : "Being answered",
+    action === "CONTINUE" ? (confirmed ? "Approved" : "Approval sent") : confirmed ? "Rejected" : "Rejection sent",
     el("span", null, value(by), ", ", ...moment(at), ...(stage ? [", at ", value(words(stage))] : [])),
   ]);
 
