@@ -229,6 +229,13 @@ TARGETS = {
     ),
     "no such revision": ("ecs-dummy-task:9", {}, {}, TaskDefinitionNotUsableError, "not found"),
     "another family": ("x:1", {}, {}, TaskDefinitionNotUsableError, "not of the family"),
+    "another account": (
+        "arn:aws:ecs:eu-west-1:999999999999:task-definition/ecs-dummy-task:1",
+        {},
+        {},
+        TaskDefinitionNotUsableError,
+        "is in another account or region than the service",
+    ),
     "another role": (
         "ecs-dummy-task:1",
         {"taskRoleArn": "arn:aws:iam::123456789012:role/other"},

@@ -18,7 +18,7 @@ from ..errors import (
 from ..ledger.entry import Entry, Side, TaskRun
 from ..ledger.store import History
 from ..model import task_definition as td
-from ..model.arn import family, revision_name
+from ..model.arn import account_prefix, family, revision_name
 from ..model.image import ImageReference
 from ..model.plan import Applied, Plan, make_plan, make_rollback_plan, registration
 from ..model.request import (
@@ -241,6 +241,11 @@ class Planner:
         if family(name) != running["family"]:
             raise TaskDefinitionNotUsableError(
                 f"{sentence} is not of the family {running['family']}, which the service runs"
+            )
+        place = account_prefix(running["taskDefinitionArn"])
+        if name.startswith("arn:") and account_prefix(name) != place:
+            raise TaskDefinitionNotUsableError(
+                f"{sentence} is in another account or region than the service"
             )
         with read_errors():
             try:
