@@ -20,6 +20,9 @@ from ..output.tables import updates_table
 from ..output.terminal import Printer
 from .options import AccountOptions
 
+_SEARCHED = 100
+"""Minimum entries of a page in which those of one account and region are searched."""
+
 
 def history(
     cluster: str | None,
@@ -94,7 +97,9 @@ def _items(
     found: list[Item] = []
     key: Item | None = None
     while True:
-        page, key = read(limit - len(found), after=key)
+        # Of a page, few entries may be those of a target.
+        most = limit - len(found) if prefix is None else max(limit, _SEARCHED)
+        page, key = read(most, after=key)
         found += [item for item in page if item["service"].startswith(prefix or "")]
-        if key is None or len(found) == limit:
-            return found
+        if key is None or len(found) >= limit:
+            return found[:limit]

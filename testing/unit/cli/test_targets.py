@@ -346,3 +346,24 @@ def test_the_history_names_targets_and_selects_by_them(run, accounts, monkeypatc
     assert code == 0 and f"{account_of(0)}:eu-central-1/shop/web" in out
     assert run("history", "--target", "stage")[0] == 2
     assert updates_table([], []).row_count == 0
+
+
+def test_a_rare_target_is_searched_in_large_pages_of_the_history(run, accounts, monkeypatch):
+    entries = [entry(PREFIX)] * 250 + [entry(prefix_of(0))] * 3
+    sizes = []
+
+    def of_all(_, most, after=None, cluster=None):
+        del cluster
+        sizes.append(most)
+        last = (after or 0) + most
+        return entries[last - most : last], last if last < len(entries) else None
+
+    monkeypatch.setattr(UpdateQueries, "of_all", of_all)
+    ledger = Ledger(Table(TABLE, accounts.session.create_client("dynamodb")), PREFIX)
+    monkeypatch.setattr(Account, "ledger", ledger)
+    code, out, _ = run("history", "--target", "stage", "--limit", "2", "--json")
+    assert code == 0 and len(out.splitlines()) == 2
+    assert sizes == [100] * 3
+    sizes.clear()
+    run("history", "--limit", "2")
+    assert sizes == [2]
