@@ -91,8 +91,10 @@ class Targets:
         found = next((each for each in self.by_name.values() if each.prefix == prefix), None)
         if found or self.home in ("", prefix):
             return found
-        *_, region, account, _ = prefix.split(":")
+        _, partition, _, region, account, _ = prefix.split(":")
         place = f"is in account {account} and region {region}"
+        if partition != self.home.split(":")[1]:
+            place = f"is in the partition {partition}, account {account} and region {region}"
         subject = f"{name}: {arn!r}" if name else arn
         if not self.parameter:
             raise InvalidEventError(

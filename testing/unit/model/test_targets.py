@@ -121,6 +121,7 @@ OTHER = "arn:aws:ecs:eu-west-1:222222222222:service/c/s"
         ({"target": "home", "service": SERVICE}, "target: home is account 111111111111", None),
         ({"service": OTHER}, "account 222222222222 and region eu-west-1", "the target shop?"),
         ({"service": OTHER.replace("2" * 12, "9" * 12)}, "has no target", None),
+        ({"cluster": CLUSTER.replace("aws", "aws-cn")}, "partition aws-cn, ", "the target shop?"),
     ],
 )
 def test_an_unknown_or_contradictory_target_is_the_callers_fault(fields, sentence, hint):
