@@ -371,5 +371,15 @@ def test_a_parameter_that_is_not_valid_leaves_the_services_of_home(run):
 
 
 def test_a_target_that_does_not_exist_is_refused_with_those_that_do(run):
-    with pytest.raises(InvalidQueryError, match="target: 'x' is not one of home, mail, shop-prod"):
-        page(run, target="x")
+    with pytest.raises(InvalidQueryError, match="write one of home, mail, shop-prod") as raised:
+        page(run, target="shop-prd")
+    assert raised.value.hint == "did you mean the target shop-prod?"
+
+
+def test_the_list_of_a_new_target_does_not_wait_for_the_next_read_of_the_parameter(run):
+    listing, new = ServiceList(run.accounts.reader()), run.accounts.targets.pop(MAIL)
+    listing.page(ListQuery(), lambda: 100.0)
+    run.accounts.targets[MAIL] = new
+    run.time.now += 10
+    found = listing.page(ListQuery(target=MAIL), lambda: 100.0)
+    assert [service["target"] for service in found["services"]] == [MAIL]

@@ -6,6 +6,7 @@ Any other failure that may have had an effect has the outcome UNKNOWN: read befo
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -83,6 +84,7 @@ class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call
         self.targets = targets or TargetAccess()
         self._others: dict[str, tuple[Target, Ecs]] = {}
         """The clients of targets, by `prefix`."""
+        self._lock = threading.Lock()
         self.region: str = self._client.meta.region_name
         self._names: dict[str, list[str]] = {}
         """Names of services by cluster. The key of the names of clusters is empty."""
@@ -113,15 +115,16 @@ class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call
             return self
         # Raises while the role cannot be assumed, also if there is a client.
         session = self.targets.session(target, target.update_role)
-        known, ecs = self._others.get(target.prefix, (None, None))
-        if ecs is None or known != target:
-            ecs = Ecs(
-                calls=self.calls,
-                may_list=self.may_list,
-                session=lambda: session,
-                prefix=target.prefix,
-            )
-            self._others[target.prefix] = target, ecs
+        with self._lock:
+            known, ecs = self._others.get(target.prefix, (None, None))
+            if ecs is None or known != target:
+                ecs = Ecs(
+                    calls=self.calls,
+                    may_list=self.may_list,
+                    session=lambda: session,
+                    prefix=target.prefix,
+                )
+                self._others[target.prefix] = target, ecs
         return ecs
 
     def describe_service(

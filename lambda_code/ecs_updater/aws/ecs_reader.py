@@ -19,9 +19,9 @@ from ..errors import (
     AwsFailure,
     ConfigurationError,
     EcsUpdaterError,
+    InvalidEventError,
     InvalidQueryError,
     TargetRoleError,
-    one_line,
 )
 from ..model.arn import name_of
 from ..model.service import ServiceDescription
@@ -199,14 +199,12 @@ class EcsReader:
         if target == HOME:
             return ClusterList(found)
         try:
-            targets = self._targets.targets().by_name
+            named = None if target is None else self._targets.named(target)
+            wanted = [named] if named else list(self._targets.targets().by_name.values())
         except ConfigurationError as error:
             return ClusterList(found, {ALL_TARGETS: str(error)})
-        if target is not None and target not in targets:
-            raise InvalidQueryError(
-                f"target: {one_line(target, 100)!r} is not one of {', '.join([HOME, *targets])}"
-            )
-        wanted = [each for name, each in targets.items() if target in (None, name)]
+        except InvalidEventError as error:
+            raise InvalidQueryError(error.violation).with_hint(error.hint or "") from None
         for each, answer in zip(wanted, self.in_parallel(self._clusters_of, wanted), strict=True):
             if isinstance(answer, str):
                 unavailable[each.name] = answer

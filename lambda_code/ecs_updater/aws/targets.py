@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,17 +15,29 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
 from ..context import REAL_TIME, Clock
-from ..errors import CREDENTIALS, AwsFailure, ConfigurationError, TargetRoleError
+from ..errors import (
+    CREDENTIALS,
+    LASTING,
+    AwsFailure,
+    ConfigurationError,
+    InvalidEventError,
+    Outcome,
+    TargetRoleError,
+)
 from ..model.arn import account_prefix
 from ..model.targets import HOME, AnyRequest, Target, Targets
 from . import clients
-from .errors import RoleNotAssumedError, translated
+from .errors import Result, RoleNotAssumedError, translated
 
 CACHE_SECONDS = 300.0
 """Seconds for which the parameter is kept in memory."""
+
+_NEW_SECONDS = 10.0
+"""Minimum seconds between two reads of the parameter for targets that are not in it."""
 
 _CONFIG = clients.config(2, 5, 3)
 
@@ -76,11 +89,11 @@ class TargetAccess:
             environment.get("TARGETS_PARAMETER") or "", environment.get("ECS_ARN_PREFIX") or ""
         )
 
-    def targets(self) -> Targets:
-        """Returns the targets. One call every five minutes. Raises ConfigurationError."""
+    def targets(self, most_seconds: float = CACHE_SECONDS) -> Targets:
+        """Returns the targets, read at most `most_seconds` ago. Raises ConfigurationError."""
         with self._lock:
             now = self._clock.now()
-            is_current = self._read_at is not None and now < self._read_at + CACHE_SECONDS
+            is_current = self._read_at is not None and now < self._read_at + most_seconds
             if self._parameter and not is_current:
                 self._targets = Targets.parse(self._read(), self._parameter, self.home)
                 self._read_at = now
@@ -92,7 +105,11 @@ class TargetAccess:
         Raises InvalidEventError without a target, and ConfigurationError.
         """
         is_home = account_prefix(arn) == self.home
-        return None if is_home else self.targets().of_arn(arn)
+        return None if is_home else self._resolve(lambda targets: targets.of_arn(arn))
+
+    def named(self, name: str) -> Target:
+        """Returns the target of this name. Raises InvalidEventError or ConfigurationError."""
+        return self._resolve(lambda targets: targets.named(name))
 
     def locate(self, request: AnyRequest) -> AnyRequest:
         """Returns the request with the ARN of its cluster, if that is in a target.
@@ -103,7 +120,20 @@ class TargetAccess:
         is_home = all(account_prefix(arn) == self.home for arn in arns)
         if is_home and request.target in (None, HOME):
             return request
-        return self.targets().locate(request)
+        return self._resolve(lambda targets: targets.locate(request))
+
+    def _resolve(self, resolve: Callable[[Targets], Result]) -> Result:
+        """Returns the result of `resolve`.
+
+        After InvalidEventError, it is called with newer targets, if there are any.
+        """
+        targets = self.targets()
+        try:
+            return resolve(targets)
+        except InvalidEventError:
+            if (current := self.targets(_NEW_SECONDS)) is targets:
+                raise
+        return resolve(current)
 
     def session(self, target: Target, role: str) -> Session:
         """Returns the session of a target, with valid credentials in `role`, an ARN.
@@ -130,17 +160,17 @@ class TargetAccess:
 
     def _assume(self, target: Target, role: str) -> dict[str, str]:
         """Returns new credentials of a role. Raises RoleNotAssumedError."""
+        own = self._own_credentials()
         try:
             with translated("AssumeRole"):
                 # A new fetcher, because its cache would have the earlier credentials.
                 fetcher = AssumeRoleCredentialFetcher(
                     self._new_sts,
-                    self._home_session().get_credentials(),
+                    own,
                     role,
                     extra_args={
                         "ExternalId": target.external_id,
-                        "RoleSessionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
-                        or "ecs-updater",
+                        "RoleSessionName": _session_name(os.environ),
                     },
                 )
                 credentials: dict[str, str] = fetcher.fetch_credentials()
@@ -148,14 +178,32 @@ class TargetAccess:
         except AwsFailure as failure:
             if failure.code in CREDENTIALS:
                 raise RoleNotAssumedError(failure) from None  # Those of home are not valid.
+            outcome, advice = Outcome.NOT_NOW, "try again"  # A lost answer has no effect.
+            if failure.outcome in LASTING:
+                outcome = failure.outcome
+                advice = (
+                    "check its trust policy and its external id, and sts:AssumeRole of the "
+                    "function's role"
+                )
             reason = (
                 f"{failure.reason} (target {target.name}: the role {role} could not be assumed: "
-                "check its trust policy and its external id, and sts:AssumeRole of the function's "
-                "role)"
+                f"{advice})"
             )
             raise RoleNotAssumedError(
-                AwsFailure(failure.operation, failure.outcome, failure.code, reason)
+                AwsFailure(failure.operation, outcome, failure.code, reason)
             ) from None
+
+    def _own_credentials(self) -> Any:
+        """Returns the valid credentials of home. Raises RoleNotAssumedError."""
+        try:
+            with translated("AssumeRole"):
+                own = self._home_session().get_credentials()
+                if own is None:
+                    raise NoCredentialsError
+                own.get_frozen_credentials()
+                return own
+        except AwsFailure as failure:
+            raise RoleNotAssumedError(failure) from None
 
     def _new_sts(self, _: str, **credentials: Any) -> Any:
         """Returns a client of STS at home, whatever service the fetcher names."""
@@ -176,6 +224,12 @@ class TargetAccess:
             ).caused_by(failure) from None
         text: str = answer["Parameter"]["Value"]
         return text
+
+
+def _session_name(environment: Mapping[str, str]) -> str:
+    """Returns the function's name with the characters and the length of a `RoleSessionName`."""
+    name = environment.get("AWS_LAMBDA_FUNCTION_NAME") or "ecs-updater"
+    return re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:64].ljust(2, "-")
 
 
 def _session_like(home: Session, region: str) -> Session:

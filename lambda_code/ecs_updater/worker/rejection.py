@@ -68,7 +68,7 @@ class Rejections:
         """Returns the beginning of the ARNs in the target of an event."""
         if target in (None, HOME):
             return self._prefix
-        return self._targets.targets().named(str(target)).prefix
+        return self._targets.named(str(target)).prefix
 
     def write(
         self, event: Mapping[str, Any], error: EcsUpdaterError, call: Call, verdict: str

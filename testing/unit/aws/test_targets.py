@@ -1,11 +1,23 @@
 """Sessions in the roles of targets, of real clients over simulated accounts."""
 
+import re
+import sys
+import threading
+
 import pytest
+from botocore.exceptions import ReadTimeoutError, UnauthorizedSSOTokenError
 
 from ecs_updater.aws.ecs import Ecs
 from ecs_updater.aws.targets import TargetAccess
 from ecs_updater.context import Clock
-from ecs_updater.errors import AwsFailure, ConfigurationError, Outcome, TargetRoleError
+from ecs_updater.errors import (
+    AwsFailure,
+    ConfigurationError,
+    InvalidEventError,
+    Outcome,
+    TargetRoleError,
+)
+from ecs_updater.model.request import Request
 from fakes.accounts import Accounts, prefix_of
 from fakes.simulated_ecs import SimulatedEcs
 from fakes.wire import CLUSTER_ARN, Wire
@@ -42,10 +54,42 @@ def test_one_client_is_made_for_a_target_and_its_calls_are_counted(accounts, ecs
     assert ecs.calls == {"DescribeServices": 1}
 
 
-def test_the_name_of_the_session_is_the_functions(accounts, ecs, monkeypatch):
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "ecs-updater-sqs-worker")
+def test_several_threads_get_one_client_of_a_target(accounts, ecs):
+    found, ready = [], threading.Barrier(12)
+    switch = sys.getswitchinterval()
+
+    def find():
+        ready.wait()
+        found.append(ecs.for_arn(ARN))
+
+    threads = [threading.Thread(target=find) for _ in range(ready.parties)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switch)
+    assert len(found) == ready.parties and len(set(found)) == 1
+    assert accounts.calls == {"GetParameter": 1, "AssumeRole": 1}
+
+
+@pytest.mark.parametrize(
+    "function, name",
+    [
+        ("ecs-updater-sqs-worker", "ecs-updater-sqs-worker"),
+        ("", "ecs-updater"),
+        ("f", "f-"),
+        ("a_b" * 30, ("a_b" * 30)[:64]),
+        ("$LATEST of\u00e9", "-LATEST-of-"),
+    ],
+)
+def test_the_name_of_the_session_is_the_functions(accounts, ecs, monkeypatch, function, name):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", function)
     ecs.for_arn(ARN)
-    assert accounts.assumed == [("arn:aws:iam::222222222222:role/update", "ecs-updater-sqs-worker")]
+    assert accounts.assumed == [("arn:aws:iam::222222222222:role/update", name)]
+    assert re.fullmatch(r"[\w+=,.@-]{2,64}", name, re.ASCII)
 
 
 def test_the_log_and_the_scaling_of_a_target_are_read_with_its_credentials(accounts, ecs):
@@ -100,7 +144,69 @@ def test_a_role_that_cannot_be_assumed_says_whether_a_retry_can_help(
     assert error.outcome is outcome and error.failure.operation == "AssumeRole"
     # Only the own credentials concern all services.
     assert error.failure.is_about_credentials is is_of_home
-    assert ("check its trust policy and its external id" in str(error)) is not is_of_home
+    advice = "check its trust policy and its external id" in str(error)
+    assert advice is (outcome is Outcome.NOT_PERMITTED and not is_of_home)
+
+
+def test_a_lost_answer_of_sts_has_no_effect_and_is_tried_again(accounts, ecs):
+    def lose(**_):
+        raise ReadTimeoutError(endpoint_url="https://sts")
+
+    accounts.session.get_component("event_emitter").register_first("before-send.sts", lose)
+    with pytest.raises(TargetRoleError, match="could not be assumed: try again") as raised:
+        ecs.for_arn(ARN)
+    assert raised.value.outcome is Outcome.NOT_NOW
+
+
+class _Expired:
+    """Credentials of home that somebody has to renew."""
+
+    def get_frozen_credentials(self):
+        """Raises the error of the SDK."""
+        raise UnauthorizedSSOTokenError
+
+
+@pytest.mark.parametrize(
+    "credentials, code",
+    [(None, "NoCredentialsError"), (_Expired(), "UnauthorizedSSOTokenError")],
+    ids=["none", "expired"],
+)
+def test_a_target_is_not_blamed_for_the_credentials_of_home(
+    accounts, ecs, monkeypatch, caplog, credentials, code
+):
+    ecs.targets.targets()
+    monkeypatch.setattr(accounts.session, "get_credentials", lambda: credentials)
+    with pytest.raises(TargetRoleError) as raised:
+        ecs.for_arn(ARN)
+    failure = raised.value.failure
+    assert (failure.code, failure.is_about_credentials) == (code, True)
+    assert "target" not in str(raised.value)
+    assert not [line for line in caplog.records if line.exc_info]
+
+
+def test_a_new_target_is_found_at_once_and_one_that_does_not_exist_is_not_searched_often(accounts):
+    access, new = accounts.access(), accounts.targets.pop("shop")
+    searches = [
+        lambda: access.named("shop").prefix,
+        lambda: access.find(ARN).prefix,
+        lambda: access.locate(Request(cluster="c", service="s", target="shop")).cluster,
+    ]
+    for search in searches:
+        with pytest.raises(InvalidEventError):
+            search()
+    assert accounts.calls == {"GetParameter": 1}
+    for number, search in enumerate(searches, start=2):
+        accounts.clock.sleep(10)
+        with pytest.raises(InvalidEventError):
+            search()
+        assert accounts.calls == {"GetParameter": number}
+    for search in searches:
+        accounts.targets = {}
+        accounts.clock.sleep(300)
+        access.targets()
+        accounts.targets = {"shop": new}
+        accounts.clock.sleep(10)
+        assert search().startswith(prefix_of(0))
 
 
 def test_credentials_that_cannot_be_refreshed_are_a_failure_of_the_call(accounts, ecs):
