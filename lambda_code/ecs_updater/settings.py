@@ -14,6 +14,8 @@ OFF, WARN, REQUIRE = "off", "warn", "require"
 ON = "on"
 TAG, DIGEST = "tag", "digest"
 KEY, IAM = "key", "iam"
+_NAME_LENGTH = 255
+"""Maximum characters of the name of an alarm."""
 LIST_PARAMETERS = ("launch_type", "images", "target", "limit", "next")
 """Query parameters of `GET /list`. A tag filter cannot have these names."""
 
@@ -39,7 +41,14 @@ class Settings:
     failed.
     """
     circuit_breaker: str = KEEP
-    """`CIRCUIT_BREAKER`: `enable` adds a circuit breaker with rollback to a service without one."""
+    """`CIRCUIT_BREAKER`: `enable` adds a circuit breaker with rollback to a service without one.
+
+    Only a service with rolling updates gets it.
+    """
+    deployment_alarms: tuple[str, ...] = ()
+    """`DEPLOYMENT_ALARMS`: names of CloudWatch alarms, separated by commas, that a service without
+    alarms gets, with rollback.
+    """
     verify_image: str = OFF
     """`VERIFY_IMAGE`: whether the image is looked up in its registry before any write.
 
@@ -81,6 +90,7 @@ class Settings:
             unknown_fields=_choice(environment, "UNKNOWN_FIELDS", KEEP, DROP),
             task_failures=_count(environment, "TASK_FAILURES", 3, most=50),
             circuit_breaker=_choice(environment, "CIRCUIT_BREAKER", KEEP, ENABLE),
+            deployment_alarms=_names(environment, "DEPLOYMENT_ALARMS"),
             verify_image=_choice(environment, "VERIFY_IMAGE", OFF, WARN, REQUIRE),
             pin_digest=_choice(environment, "PIN_DIGEST", OFF, TAG, DIGEST),
             private_registries=frozenset(
@@ -210,6 +220,20 @@ def _choice(environment: Mapping[str, str], name: str, default: str, *others: st
         choices = f"{', '.join((default, *others[:-1]))} or {others[-1]}"
         raise ConfigurationError(f"the function's {name} is {value[:40]!r}: set it to {choices}")
     return value
+
+
+def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Returns the names of a setting, each once."""
+    text = environment.get(name)
+    if not text:
+        return ()
+    names = tuple(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
+    if wrong := next((each for each in names if len(each) > _NAME_LENGTH), None):
+        raise ConfigurationError(
+            f"the function's {name} has the name {wrong[:40]!r}…: write names of at most "
+            f"{_NAME_LENGTH} characters, separated by commas"
+        )
+    return names
 
 
 def _count(environment: Mapping[str, str], name: str, default: int, most: int) -> int:

@@ -128,7 +128,7 @@ def read_by(*kinds: type[Settings | QueueSettings | PushSettings]) -> set[str]:
 
 TARGETS = {"ECS_ARN_PREFIX", "TARGETS_PARAMETER"}
 """Where the function is, and the name of the parameter with other accounts and regions."""
-READ = read_by(Settings) | TARGETS | {"DEPLOYMENT_ALARMS"}
+READ = read_by(Settings) | TARGETS
 IN_EVENTS = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
 """A request and a message name what they are about: no default makes an empty one an update."""
 
@@ -168,6 +168,7 @@ SETTINGS: list[tuple[str, Any, str, Any]] = [
     ("UnknownFields", "drop", "unknown_fields", "drop"),
     ("TaskFailures", 5, "task_failures", 5),
     ("CircuitBreaker", "enable", "circuit_breaker", "enable"),
+    ("DeploymentAlarms", "a b,c", "deployment_alarms", ("a b", "c")),
     ("VerifyImage", "require", "verify_image", "require"),
     ("PinDigest", "digest", "pin_digest", "digest"),
     (

@@ -307,8 +307,12 @@ def test_the_breaker_is_switched_on_and_the_rest_sent_back_unchanged(make_world)
         ({"breaker": BREAKER_WITHOUT_ROLLBACK}, {"environment": ENABLE}, [None]),
         ({"configuration": REST}, {}, [None]),
         ({}, {"environment": ENABLE, "ecs_image_name": "busybox"}, []),
+        *(
+            ({"configuration": configuration_of(strategy)}, {"environment": ENABLE}, [None])
+            for strategy in STRATEGIES
+        ),
     ],
-    ids=["it is on", "on without rollback", "by default", "only tags change"],
+    ids=["it is on", "on without rollback", "by default", "only tags change", *STRATEGIES],
 )
 def test_the_breaker_is_left_as_it_is(make_world, options, fields, sent):
     world = make_world(**options)
@@ -319,3 +323,52 @@ def test_the_breaker_is_left_as_it_is(make_world, options, fields, sent):
 def test_with_it_a_bad_image_is_rolled_back_by_ecs(make_world):
     outcome = make_world(image=Image.exits(code=3)).send(environment=ENABLE, wait_seconds=180)
     assert "ECS's circuit breaker returned the service to ecs-dummy-task:1" in str(outcome.error)
+
+
+# DEPLOYMENT_ALARMS
+
+ALARMS = {"DEPLOYMENT_ALARMS": "more-errors, slow answers,more-errors"}
+NAMES = ["more-errors", "slow answers"]
+
+
+@pytest.mark.parametrize("strategy", ["ROLLING", *STRATEGIES])
+def test_the_alarms_are_added_with_rollback_and_the_rest_sent_back_unchanged(make_world, strategy):
+    configuration = {**configuration_of(strategy), **REST, "maximumPercent": 200}
+    world = make_world(configuration=configuration)
+    outcome = world.send(environment=ALARMS)
+    (sent,) = configurations(world)
+    assert sent.pop("alarms") == {"alarmNames": NAMES, "enable": True, "rollback": True}
+    assert {name: sent[name] for name in configuration} == configuration
+    assert {
+        "what": "deploymentConfiguration.alarms",
+        "from": None,
+        "to": "more-errors, slow answers, with rollback",
+    } in outcome.answer["body"]["changes"]
+    world.pass_time(10)
+    world.ecs.trigger_alarm("slow answers")
+    (ended,) = world.finish(60)
+    assert ended.verdict == "ROLLED_BACK" and "alarm slow answers was triggered" in ended.cause
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_service_with_alarms_keeps_its_own(make_world, is_on):
+    own = {"enable": is_on, "rollback": False, "alarmNames": ["of-the-service"]}
+    world = make_world(configuration={"alarms": own})
+    world.send(environment=ALARMS)
+    assert configurations(world) == [None]
+
+
+def test_breaker_and_alarms_are_added_together(make_world):
+    world = make_world(
+        configuration={"alarms": {"enable": False, "rollback": False, "alarmNames": []}}
+    )
+    world.send(environment={**ALARMS, **ENABLE})
+    (sent,) = configurations(world)
+    assert sent["alarms"]["alarmNames"] == NAMES and sent["deploymentCircuitBreaker"]["enable"]
+
+
+def test_the_alarms_are_added_after_the_task_of_run_before(make_world):
+    world = make_world()
+    world.send(environment=ALARMS, run_before={"command": ["true"]}, wait_seconds=300)
+    (sent,) = configurations(world)
+    assert sent["alarms"]["alarmNames"] == NAMES

@@ -32,8 +32,21 @@ def test_each_variable_sets_its_field_and_no_other(variable, field):
 
 
 def test_an_empty_variable_counts_as_unset():
-    empty = dict.fromkeys([*FIELDS, *CHOICES, *COUNTS, "PRIVATE_REGISTRIES"], "")
+    empty = dict.fromkeys(
+        [*FIELDS, *CHOICES, *COUNTS, "PRIVATE_REGISTRIES", "DEPLOYMENT_ALARMS"], ""
+    )
     assert Settings.from_environment(empty) == Settings.from_environment({}) == Settings()
+
+
+def test_the_names_of_alarms_are_separated_by_commas_and_each_counts_once():
+    settings = Settings.from_environment({"DEPLOYMENT_ALARMS": " a b,c:d ,,a b"})
+    assert settings.deployment_alarms == ("a b", "c:d")
+
+
+def test_a_name_of_an_alarm_that_is_too_long_is_an_error():
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_environment({"DEPLOYMENT_ALARMS": f"a,{'b' * 256}"})
+    assert "the function's DEPLOYMENT_ALARMS has the name 'bbb" in str(raised.value)
 
 
 @pytest.mark.parametrize("variable", CHOICES)

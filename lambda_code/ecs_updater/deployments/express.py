@@ -50,7 +50,7 @@ def plan_express(ecs: Ecs, plan: Plan, request: Request) -> Plan:
                 check_container_sizes(request)
                 fields = fields_to_send(container, running, plan.after)
     # ECS manages the deployment configuration.
-    return replace(plan, adds_breaker=False, express=fields)
+    return replace(plan, adds_breaker=False, adds_alarms=(), express=fields)
 
 
 def update_express(

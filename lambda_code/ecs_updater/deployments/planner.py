@@ -299,7 +299,8 @@ class Planner:
         plan = self._to_last_good(snapshot, request)
         is_same = going_on is not None and plan.revision is None and plan.target is not None
         if going_on and is_same and plan.after["taskDefinitionArn"] == going_on.task_definition:
-            return replace(plan, stops=going_on.service_deployment_arn, adds_breaker=False)
+            arn = going_on.service_deployment_arn
+            return replace(plan, stops=arn, adds_breaker=False, adds_alarms=())
         return plan
 
     def _join_rollback(
@@ -315,7 +316,10 @@ class Planner:
         plan = make_rollback_plan(snapshot, target, tags, request.container, self._settings)
         stops = going_on.service_deployment_arn
         return replace(
-            plan, adds_breaker=False, **({"target": None} if is_primary else {"stops": stops})
+            plan,
+            adds_breaker=False,
+            adds_alarms=(),
+            **({"target": None} if is_primary else {"stops": stops}),
         )
 
     def _to_last_good(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
@@ -360,4 +364,5 @@ def _task_of(plan: Plan) -> TaskRun | None:
         timeout_seconds=plan.run_before.timeout_seconds,
         force_new_deployment=plan.force_new_deployment,
         adds_breaker=plan.adds_breaker,
+        adds_alarms=plan.adds_alarms,
     )

@@ -26,6 +26,12 @@ from ..model.tags import MANAGED_TAG
 from ..rollout.rollout_state import rollout_state_of
 from ..rollout.service_deployment import ServiceDeployment
 
+_WAY_OUT = (
+    "ECS itself deploys blue/green: set the deployment controller ECS and the strategy BLUE_GREEN "
+    "(aws ecs update-service --deployment-controller type=ECS --deployment-configuration "
+    "strategy=BLUE_GREEN,bakeTimeInMinutes=5)"
+)
+
 
 def read(
     ecs: Ecs,
@@ -160,7 +166,10 @@ def _updatable_revision(service: Mapping[str, Any], request: Request) -> str:
         reason = "has neither a task definition nor a deployment of one"
     else:
         return task_definition
-    raise DeploymentControllerError(f"ecs_service_name {request.service} {reason}")
+    error = DeploymentControllerError(f"ecs_service_name {request.service} {reason}")
+    if controller == "CODE_DEPLOY":
+        error.with_hint(_WAY_OUT)
+    raise error
 
 
 def _advice(ecs: Ecs, name: str, names: Callable[[], Sequence[str]]) -> str:

@@ -234,6 +234,9 @@ def _changes(plan: Plan) -> list[dict[str, Any]]:
         changes += [_change(*change) for change in plan.service_settings.shown()]
     if plan.adds_breaker:
         changes.append(_change("deploymentCircuitBreaker", "off", "on, with rollback"))
+    if plan.adds_alarms:
+        names = ", ".join(plan.adds_alarms)
+        changes.append(_change("deploymentConfiguration.alarms", None, f"{names}, with rollback"))
     if plan.run_before:
         shown = f"{HIDDEN} in container {plan.run_before.container}"
         changes.append(_change("runBefore", None, shown))

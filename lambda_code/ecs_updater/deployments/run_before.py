@@ -252,6 +252,7 @@ def _plan_of(entry: Entry, snapshot: Snapshot) -> Plan:
         target=revision if is_other and not entry.registers else None,
         service_settings=entry.settings,
         adds_breaker=run.adds_breaker,
+        adds_alarms=run.adds_alarms,
     )
 
 

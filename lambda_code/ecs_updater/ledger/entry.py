@@ -95,6 +95,8 @@ class TaskRun:
     force_new_deployment: bool = False
     adds_breaker: bool = False
     """Whether UpdateService adds a circuit breaker."""
+    adds_alarms: Sequence[str] = field(default_factory=list)
+    """Names of the alarms that UpdateService adds."""
     begun_at: str | None = None
     """Time before RunTask. None: RunTask was not called."""
     task_arn: str | None = None

@@ -12,6 +12,7 @@ from .request import RunBefore, UpdateRequest
 from .revision_settings import SettingChange, check_fargate_size, setting_changes, with_settings
 from .service import Snapshot
 from .service_settings import (
+    ALARMS,
     BREAKER,
     COUNT,
     UNCHANGED,
@@ -19,6 +20,7 @@ from .service_settings import (
     configuration_with,
     settings_change,
 )
+from .strategy import ROLLING
 from .tags import REPLACE, TagChanges, tag_changes
 from .task_definition import RegistrableFields
 
@@ -54,6 +56,8 @@ class Plan:
     """Settings of the service that the event names."""
     adds_breaker: bool = False
     """Whether the service gets a circuit breaker by CIRCUIT_BREAKER."""
+    adds_alarms: Sequence[str] = ()
+    """Names of the alarms that the service gets by DEPLOYMENT_ALARMS."""
     run_before: RunBefore | None = None
     """Task to run before the deployment, with its container. None: there is none."""
     stops: str | None = None
@@ -83,7 +87,7 @@ class Plan:
             "changes_tags": bool(self.tags),
         }
         count, configuration, has_settings = None, None, False
-        if self.service_settings is not UNCHANGED or self.adds_breaker:
+        if self.service_settings is not UNCHANGED or self.adds_breaker or self.adds_alarms:
             has_settings = bool(self.service_settings)
             count, configuration = self.service_settings.changed.get(COUNT), self._configuration()
         derived |= {"desired_count": count, "deployment_configuration": configuration}
@@ -96,6 +100,9 @@ class Plan:
         if self.adds_breaker:
             breaker = {**(current.get(BREAKER) or {}), "enable": True, "rollback": True}
             changed = {**changed, BREAKER: breaker}
+        if self.adds_alarms:
+            names = list(self.adds_alarms)
+            changed = {**changed, ALARMS: {"alarmNames": names, "enable": True, "rollback": True}}
         return configuration_with(current, changed)
 
 
@@ -169,6 +176,7 @@ def make_plan(
         force_new_deployment=request.force_new_deployment,
         service_settings=service_settings,
         adds_breaker=deploys and _adds_breaker(snapshot, settings, service_settings),
+        adds_alarms=_added_alarms(snapshot, settings) if deploys else (),
         run_before=_run_before(running, addressed, request)
         if request.run_before and deploys
         else None,
@@ -187,6 +195,7 @@ def _to_target(
         plan,
         service_settings=changes,
         adds_breaker=_adds_breaker(snapshot, settings, changes),
+        adds_alarms=_added_alarms(snapshot, settings),
         force_new_deployment=request.force_new_deployment,
         run_before=_run_before(target, plan.container, request),
     )
@@ -246,6 +255,7 @@ def make_rollback_plan(
         force_new_deployment=False,
         target=target,
         adds_breaker=_adds_breaker(snapshot, settings),
+        adds_alarms=_added_alarms(snapshot, settings),
     )
 
 
@@ -253,9 +263,20 @@ def _adds_breaker(
     snapshot: Snapshot, settings: Settings, changes: SettingsChange = UNCHANGED
 ) -> bool:
     """Returns whether to add a circuit breaker. An event that names it decides itself."""
-    breaker = snapshot.deployment_configuration.get(BREAKER) or {}
-    is_missing = settings.circuit_breaker == ENABLE and not breaker.get("enable")
-    return is_missing and BREAKER not in changes.after
+    if settings.circuit_breaker != ENABLE or BREAKER in changes.after:
+        return False
+    configuration = snapshot.deployment_configuration
+    breaker = configuration.get(BREAKER) or {}
+    is_rolling = (configuration.get("strategy") or ROLLING) == ROLLING
+    return is_rolling and not breaker.get("enable")
+
+
+def _added_alarms(snapshot: Snapshot, settings: Settings) -> Sequence[str]:
+    """Returns the alarms to add. A service with alarms keeps its own, also if they are off."""
+    if not settings.deployment_alarms:
+        return ()
+    alarms = snapshot.deployment_configuration.get(ALARMS) or {}
+    return () if alarms.get("alarmNames") else settings.deployment_alarms
 
 
 def _checked(snapshot: Snapshot, changes: TagChanges) -> TagChanges:

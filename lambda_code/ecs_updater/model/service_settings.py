@@ -14,7 +14,7 @@ from .service import Service, primary_deployment
 
 SERVICE_FIELDS = ("ecs_desired_count", "ecs_deployment")
 
-COUNT, BREAKER = "desiredCount", "deploymentCircuitBreaker"
+COUNT, BREAKER, ALARMS = "desiredCount", "deploymentCircuitBreaker", "alarms"
 _MINIMUM, _MAXIMUM = "minimumHealthyPercent", "maximumPercent"
 _BREAKER_OFF: Mapping[str, Any] = {"enable": False, "rollback": False}
 

@@ -149,6 +149,23 @@ def test_a_service_that_cannot_be_updated_is_refused_after_one_read(
     assert ecs_fake.operations == ["DescribeServices"]
 
 
+@pytest.mark.parametrize(
+    "controller, hint",
+    [
+        ("CODE_DEPLOY", "ECS itself deploys blue/green: set the deployment controller ECS"),
+        ("EXTERNAL", None),
+    ],
+)
+def test_the_hint_for_a_service_of_code_deploy_names_the_way_out(
+    ecs_fake, send, event, controller, hint
+):
+    ecs_fake.service.shown = {"deploymentController": {"type": controller}}
+    with pytest.raises(DeploymentControllerError) as raised:
+        send(ecs_fake, event())
+    found = raised.value.hint
+    assert found == hint or found.startswith(f"{hint} and the strategy BLUE_GREEN")
+
+
 @pytest.mark.parametrize("controller", [{"type": "ECS"}, None], ids=str)
 def test_a_service_with_the_rolling_controller_and_the_family_of_task_def_is_updated(
     ecs_fake, send, event, controller
