@@ -48,6 +48,14 @@ IDLE_HERE = {
         "Stacks",
         "cloudformation:ListChangeSets",
     ): "shows the owner of a stack that a break left in review",
+    **{
+        ("LoadBalancerStack", f"cloudformation:{action}"): "as for the other stacks"
+        for action in ("DescribeStackEvents", "GetTemplateSummary", "ListChangeSets")
+    },
+    (
+        "InfrastructureRole",
+        "iam:ListInstanceProfilesForRole",
+    ): "Terraform asks before it deletes the role; the pipeline of Terraform has no load balancer",
     ("Tasks", "ecs:StopTask"): "stops the one-off tasks that events with run_before left",
 }
 

@@ -14,6 +14,8 @@ ROUTES = {
     "GET /list": True,
     "GET /deployments": True,
     "GET /deployments/{id}": True,
+    "POST /deployments/{id}/approve": True,
+    "POST /deployments/{id}/reject": True,
     "GET /openapi.json": True,
 }
 """The routes, and whether each wants the key."""

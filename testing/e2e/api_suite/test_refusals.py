@@ -16,6 +16,8 @@ WITH_KEY = [
     "GET list",
     "GET deployments",
     "GET deployments/any",
+    "POST deployments/any/approve",
+    "POST deployments/any/reject",
     "GET openapi.json",
 ]
 FILTERS = ("environment", "owner", "contact")
