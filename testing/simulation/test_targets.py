@@ -16,8 +16,10 @@ from ecs_updater.errors import (
     InvalidEventError,
     InvalidQueryError,
     Outcome,
+    ServiceReadError,
     TargetRoleError,
 )
+from ecs_updater.throttling import DESCRIBE_REVISION, REGISTER, UPDATE
 from fakes.accounts import PARAMETER
 from fakes.simulated_ecs import Image
 from fakes.wire import CLUSTER_ARN
@@ -32,7 +34,7 @@ DENIED = (
     "arn:aws:sts::123456789012:assumed-role/f/f is not authorized to perform: sts:AssumeRole on "
     "resource: arn:aws:iam::222222222222:role/update (target shop-prod: the role "
     "arn:aws:iam::222222222222:role/update could not be assumed: check its trust policy and its "
-    "external id, and sts:AssumeRole of the function's role)"
+    "external id, and the caller's permission for sts:AssumeRole)"
 )
 
 
@@ -260,6 +262,12 @@ def test_a_batch_spans_home_and_targets_and_each_has_rate_limits_of_its_own(figu
     # The 30 of one account take 10 seconds. 90 of one account would take 70.
     assert 10 <= seconds <= 20
     assert [fleet.buckets.throttled.total() for fleet in fleets] == [0, 0, 0]
+    prefixes = ["", *(target.prefix for target in run.accounts.targets.values())]
+    assert {bucket for key, bucket in run.dynamodb.items if key == "PACE"} == {
+        f"{prefix}{bucket}"
+        for prefix in prefixes
+        for bucket in (DESCRIBE_REVISION, REGISTER, UPDATE)
+    }
     for fleet in fleets:
         assert Counter(name for name, _ in fleet.updates) == dict.fromkeys(fleet.names, 1)
     finish(run)
@@ -353,6 +361,14 @@ def test_a_target_that_fails_in_between_is_named_too(run, operation):
     run.fleets[MAIL].fail(operation, DENIED_BY_ECS, times=9)
     services, unavailable = page(run)
     assert services == [(SHOP, IMAGES), (None, IMAGES)] and list(unavailable) == [MAIL]
+
+
+@pytest.mark.parametrize("operation", ["ListServices", "DescribeServices"])
+def test_home_that_fails_in_between_is_an_error_of_the_list(run, operation):
+    run.ecs.fail(operation, DENIED_BY_ECS, times=9)
+    with pytest.raises(ServiceReadError, match=operation):
+        page(run)
+    assert page(run, target=MAIL) == ([(MAIL, IMAGES)], {})
 
 
 def test_images_that_cannot_be_read_are_read_again_with_the_next_page(run):

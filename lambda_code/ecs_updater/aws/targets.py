@@ -182,8 +182,8 @@ class TargetAccess:
             if failure.outcome in LASTING:
                 outcome = failure.outcome
                 advice = (
-                    "check its trust policy and its external id, and sts:AssumeRole of the "
-                    "function's role"
+                    "check its trust policy and its external id, and the caller's permission for "
+                    "sts:AssumeRole"
                 )
             reason = (
                 f"{failure.reason} (target {target.name}: the role {role} could not be assumed: "

@@ -118,6 +118,29 @@ def test_the_log_and_the_scaling_of_a_target_are_read_with_its_credentials(accou
     assert regions == ["eu-central-1", "us-east-1", "eu-central-1", "eu-west-1"]
 
 
+def test_each_role_of_a_target_has_a_session_of_its_own(accounts):
+    access = accounts.access()
+    target = access.named("shop")
+    sessions = [access.session(target, role) for role in (target.update_role, target.read_role)]
+    assert len({session.get_credentials().access_key for session in sessions}) == 2
+    assert [role for role, _ in accounts.assumed] == [target.update_role, target.read_role]
+
+
+def test_a_changed_external_id_is_sent_from_the_next_session_on(accounts, ecs):
+    reader = accounts.reader()
+    reads = (
+        lambda: ecs.for_arn(ARN).service_arns("ECSCluster"),
+        lambda: reader.services(ARN),
+    )
+    first, client = [read() for read in reads], ecs.for_arn(ARN)
+    accounts.change("shop", external_id="another-id")
+    accounts.permit()
+    accounts.clock.sleep(301)
+    assert [read() for read in reads] == first and ecs.for_arn(ARN) is not client
+    accounts.clock.sleep(3500)  # The credentials are refreshed.
+    assert [read() for read in reads] == first and len(first[0]) == 1
+
+
 def test_a_parameter_that_cannot_be_read_is_an_error_of_the_function(accounts):
     other = TargetAccess("/other", home_session=lambda: accounts.session)
     ecs = Ecs(session=lambda: accounts.session, targets=other)
