@@ -17,6 +17,7 @@ from ecs_updater_cli.backends.account import Ledger
 from ecs_updater_cli.backends.sqs import LedgerBackend
 from ecs_updater_cli.batch.state import Status
 from ecs_updater_cli.batch.tracker import Row
+from ecs_updater_cli.commands.options import AccountOptions
 from fakes.accounts import Accounts, prefix_of
 from fakes.fleet import Fleet
 from fakes.memory_dynamodb import TABLE, MemoryDynamodb
@@ -169,7 +170,7 @@ class FleetRun:
     def statuses(self, events: Sequence[Any]) -> list[Status]:
         """What a command that watches these events shows of each; all have a ``request_id``."""
         account: Any = SimpleNamespace(ecs=self.boundary, clock=self.clock)
-        backend = LedgerBackend(account, Ledger(self.table, PREFIX), "b", "")
+        backend = LedgerBackend(account, Ledger(self.table, PREFIX), "b", AccountOptions())
         rows = [
             Row(Member(number, event["request_id"], event))
             for number, event in enumerate(events, 1)
