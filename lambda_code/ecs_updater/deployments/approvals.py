@@ -62,8 +62,8 @@ def answer_hook(
     """Answers a hook. Returns the answer as the ledger has it.
 
     Raises ApprovalsOffError, ConfigurationError without a ledger, DeploymentNotFoundError,
-    NotAllowedError, HookNotAwaitedError, ApprovalRefusedError, ApprovalError, ServiceReadError or
-    LedgerError.
+    NotAllowedError, HookNotAwaitedError, ApprovalRefusedError, ApprovalError, ServiceReadError,
+    LedgerError, and those of `Ecs.for_arn`.
     """
     if not ApprovalSettings.from_environment(environment).is_on:
         raise ApprovalsOffError(_OFF)

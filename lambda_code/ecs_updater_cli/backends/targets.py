@@ -74,11 +74,7 @@ def prefix_of(event: Mapping[str, Any], access: TargetAccess, home: str) -> str:
 
 
 def check_places(events: Iterable[Mapping[str, Any]], access: TargetAccess, home: str) -> None:
-    """Checks that each service is at home or in its target, and occurs once.
-
-    Raises CommandError.
-    """
-    known: dict[str, ServiceIdentity] = {}
+    """Checks that each service is at home or in its target. Raises CommandError."""
     for event in events:
         identity = ServiceIdentity.of(event)
         if identity.target is None and identity.account not in (None, home):
@@ -87,7 +83,4 @@ def check_places(events: Iterable[Mapping[str, Any]], access: TargetAccess, home
                 f"{home.rstrip(':')}: take another --profile or --region, or name its target"
             )
         with input_errors(f"{identity}: "):
-            key = identity.key(prefix_of(event, access, home))
-        if other := known.get(key):
-            raise input_error(f"{identity} and {other} are the same service: name it once")
-        known[key] = identity
+            access.locate(request_of(event))

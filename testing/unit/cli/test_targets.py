@@ -14,6 +14,7 @@ from ecs_updater.ledger.memory import MemoryLedger
 from ecs_updater.ledger.queries import UpdateQueries
 from ecs_updater_cli.backends import local
 from ecs_updater_cli.backends.account import Account, Ledger
+from ecs_updater_cli.backends.preview import read_services
 from ecs_updater_cli.backends.sqs import LedgerBackend, SqsBackend
 from ecs_updater_cli.batch.state import State, Status, TaskCounts
 from ecs_updater_cli.batch.tracker import Row, Tracker
@@ -290,6 +291,36 @@ def test_tasks_are_counted_in_each_target_and_not_where_that_is_denied(accounts)
         found |= backend.counts(rows)
         accounts.clock.sleep(1)
     assert found == {2: TaskCounts(1, 1), 3: TaskCounts(1, 1)}
+
+
+def test_the_reads_before_a_batch_take_the_tokens_of_each_account(accounts):
+    begin = accounts.clock.now()
+    names = [
+        (f"{prefix}cluster/shop", "web")
+        for prefix in (PREFIX, prefix_of(0), prefix_of(1))
+        for _ in range(35)
+    ]
+    found = read_services(accounts.boundary(), {}, accounts.clock, names, lambda index, _: index)
+    assert list(found) == list(range(105))
+    # The calls take 0.6 seconds. 105 tokens of one account would take four more.
+    assert accounts.clock.now() < begin + 1
+
+
+def test_one_service_by_name_and_by_arn_in_one_file_is_an_error(run, accounts, tmp_path):
+    file = tmp_path / "f.yaml"
+    common = 'ecs_cluster_name: shop, ecs_image_name: "web:2", ecs_tag: {}'
+    for second, error in (
+        (f'target: stage, ecs_service_name: "{STAGE_ARN}"', "this is stage/shop/web again"),
+        (f'ecs_service_name: "{STAGE_ARN}"', "or name its target"),
+    ):
+        entries = [
+            f"- {{{common}, {fields}}}\n"
+            for fields in ("target: stage, ecs_service_name: web", second)
+        ]
+        file.write_text(f"deployments:\n{''.join(entries)}", "utf-8")
+        code, _, err = run("deploy", str(file), *DIRECT)
+        assert code == 2 and error in err, err
+    assert images(accounts) == ["web:1"] * 3
 
 
 def test_the_live_view_names_the_target_of_each_service():
