@@ -2,6 +2,7 @@
 shows how far ECS is.
 """
 
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -25,6 +26,8 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "strategies.md"
 IMAGES = {"busybox": "old", "app:2": "new", "other:1": "another"}
 STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
 MOST_CALLS = 60
+CONTAINER = {"name": "app", "image": "busybox", "memory": 128}
+TASKS = ("ListTasks", "DescribeTasks")
 
 
 def play(make_world, name, **options):
@@ -318,3 +321,33 @@ def test_the_same_request_may_wait_for_another_stage(make_world):
         assert outcome.answer["body"]["deployment"]["reachedStage"] == stage
     outcome = world.send(request_id="r", wait_seconds=300)
     assert outcome.verdict == "SUCCEEDED" and len(world.history) == 1
+
+
+# Calls.
+
+
+@pytest.mark.parametrize("clusters", [1, 4])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_reconciler_reads_twenty_service_deployments_with_one_call(
+    make_world, strategy, clusters
+):
+    world, services = make_world(), 40
+    configuration = configuration_of(strategy, bake=60, step_bake=60)
+    first = world.ecs.world.register({"family": "f", "containerDefinitions": [CONTAINER]})
+    for number in range(services):
+        cluster, name = f"cluster-{number % clusters}", f"s{number}"
+        world.ecs.world.add_service(
+            name, first, 1, {}, "FARGATE", None, configuration, cluster=cluster
+        )
+        world.send(ecs_cluster_name=cluster, ecs_service_name=name)
+    for _ in range(2):
+        world.pass_time(120)  # A lease that was held shortly before means to read again.
+        begin = len(world.ecs.operations)
+        run = world.reconcile()
+        calls = Counter(world.ecs.operations[begin:])
+        assert (run.open, run.skipped) == (services, [])
+        reads = {"DescribeServices": services / 10, "DescribeServiceDeployments": services / 20}
+        assert {name: calls[name] for name in reads} == reads
+        assert calls.keys() <= {*reads, *TASKS}
+    world.pass_time(4 * 3600)
+    assert len(world.reconcile().ended) == services

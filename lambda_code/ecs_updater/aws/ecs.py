@@ -34,6 +34,7 @@ PAGE = 100
 _STOPPED = 1000
 """Maximum stopped tasks. A large service in a crash loop stops thousands in an hour."""
 
+SERVICE_DEPLOYMENTS_PER_CALL = 20
 _DEPLOYMENTS_PER_CALL, _REVISIONS_PER_CALL = 100, 20
 """Maximum of one ListServiceDeployments and of one DescribeServiceRevisions."""
 
@@ -323,10 +324,14 @@ class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call
 
     def service_deployment(self, arn: str) -> dict[str, Any] | None:
         """Returns a service deployment, which has the status and its reason, or None."""
+        return self.service_deployments([arn]).get(arn)
+
+    def service_deployments(self, arns: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Returns at most `SERVICE_DEPLOYMENTS_PER_CALL` service deployments by their ARNs."""
         answer = self._call(
-            "DescribeServiceDeployments", "serviceDeployments", serviceDeploymentArns=[arn]
+            "DescribeServiceDeployments", "serviceDeployments", serviceDeploymentArns=list(arns)
         )
-        return next(iter(answer["serviceDeployments"]), None)
+        return {found["serviceDeploymentArn"]: found for found in answer["serviceDeployments"]}
 
     def service_revision(self, arn: str) -> dict[str, Any] | None:
         """Returns a service revision, which has the task definition and the digests, or None."""

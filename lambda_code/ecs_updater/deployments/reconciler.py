@@ -7,12 +7,12 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployme
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_hook_state_change_events.html
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..aws.dynamodb import Table
-from ..aws.ecs import Ecs
+from ..aws.ecs import SERVICE_DEPLOYMENTS_PER_CALL, Ecs
 from ..aws.ecs_reader import service_batches
 from ..context import Call
 from ..errors import (
@@ -28,9 +28,11 @@ from ..ledger.lease import Holder, Leases
 from ..ledger.memory import MemoryLedger
 from ..ledger.store import OpenEntry, Page, ledger_of
 from ..log import keys_of, logger
-from ..model.arn import service_key
+from ..model.arn import account_prefix, service_key
+from ..rollout.rollout_state import SERVICE_DEPLOYMENT, rollout_state_of
 from ..settings import Settings
 from .recovery import GONE, NO_SERVICE, Recoveries, Recovery, in_order
+from .waiter import is_stop
 
 _DEPLOYMENT_EVENT, _HOOK_EVENT = "ECS Deployment State Change", "ECS Hook State Change"
 
@@ -203,17 +205,73 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
         elif batch in (None, entry.found.batch):
             names = entry.found.cluster_arn, entry.found.service_arn
             by_service.setdefault(names, []).append(entry.found)
-    for cluster, arns in service_batches(by_service):
+    for batches in _joined(service_batches(by_service)):
         read_at = call.clock.epoch()
-        for arn, answer in _describe(ecs, cluster, arns).items():
+        found = {
+            (cluster, arn): answer
+            for cluster, arns in batches
+            for arn, answer in _describe(ecs, cluster, arns).items()
+        }
+        ahead = _service_deployments(ecs, found, by_service)
+        for names, answer in found.items():
             known = None if isinstance(answer, Exception) else answer
-            opened = by_service[cluster, arn]
+            if known and names in ahead:
+                known = {**known, SERVICE_DEPLOYMENT: ahead[names]}
+            opened = by_service[names]
             oldest = min(changed_at(entry) or read_at for entry in opened)
             service = _OpenService(opened[0].service, read_at, known, opened)
             if isinstance(answer, Exception) and read_at - oldest <= most_seconds:
                 result.skip(service.key, str(answer), opened)
             else:
                 yield service
+
+
+def _joined(
+    batches: Iterable[tuple[str, list[str]]],
+) -> Iterator[list[tuple[str, list[str]]]]:
+    """Yields the batches of one account with at most as many services as service deployments fit
+    one call.
+    """
+    joined: list[tuple[str, list[str]]] = []
+    for cluster, arns in batches:
+        services = sum(len(others) for _, others in joined) + len(arns)
+        is_other = any(account_prefix(other) != account_prefix(cluster) for other, _ in joined)
+        if is_other or services > SERVICE_DEPLOYMENTS_PER_CALL:
+            yield joined
+            joined = []
+        joined.append((cluster, arns))
+    if joined:
+        yield joined
+
+
+def _service_deployments(
+    ecs: Ecs,
+    found: Mapping[tuple[str, str], Mapping[str, Any] | Exception | None],
+    entries: Mapping[tuple[str, str], Sequence[Entry]],
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Returns the current service deployments that decide about entries. One call, or none.
+
+    Empty after a failure: each is then read separately.
+    """
+    wanted: dict[str, tuple[str, str]] = {}
+    for names, service in found.items():
+        current = service.get("currentServiceDeployment") if isinstance(service, Mapping) else None
+        if current and any(_needs_service_deployment(service, entry) for entry in entries[names]):
+            wanted[current] = names
+    if len(wanted) < 2:
+        return {}
+    try:
+        read = ecs.for_arn(next(iter(wanted.values()))[0]).service_deployments(list(wanted))
+    except (AwsFailure, EcsUpdaterError):
+        return {}
+    return {wanted[arn]: answer for arn, answer in read.items() if arn in wanted}
+
+
+def _needs_service_deployment(service: Any, entry: Entry) -> bool:
+    deployment_id = entry.rollback.deployment_id if entry.rollback else entry.deployment_id
+    return deployment_id is not None and (
+        rollout_state_of(service, deployment_id).needs_service_deployment or is_stop(entry)
+    )
 
 
 def _describe(

@@ -26,7 +26,7 @@ from .judgement import (
     stage_reached,
     timed_out,
 )
-from .rollout_state import RolloutState, rollout_state_of
+from .rollout_state import SERVICE_DEPLOYMENT, RolloutState, rollout_state_of
 from .service_deployment import ServiceDeployment
 from .task_failures import Containers, TaskFailure, task_failures_of
 
@@ -278,13 +278,15 @@ class Poller:
         state = replace(state, service_deployment=self._service_deployment, is_current=is_current)
         if state.rollback_is_in_progress and self._polls % _ROLLBACK_POLLS:
             return state
-        answer = None
+        answer = service.get(SERVICE_DEPLOYMENT)
         try:
-            answer = self._ecs.service_deployment(arn)
+            if answer is None or answer.get("serviceDeploymentArn") != arn:
+                answer = self._ecs.service_deployment(arn)
         except AwsFailure as failure:
             if failure.outcome not in LASTING:
                 raise
             # Not every partition and emulator has service deployments.
+            answer = None
             self._notes[failure.operation] = str(failure)
         earlier = self._service_deployment
         self._service_deployment = self._dated(answer, earlier) if answer else None

@@ -15,6 +15,9 @@ from ..model.strategy import ROLLING
 from .service_deployment import ServiceDeployment
 from .task_failures import TaskFailure
 
+SERVICE_DEPLOYMENT = "ecs-updater:serviceDeployment"
+"""Field of a service that was read together with its current service deployment."""
+
 _EVENTS_SHOWN = 3
 _ROLLING_BACK = re.compile(r"rolling back to deployment(?:Id)? (ecs-svc/\d+)", re.IGNORECASE)
 _FAILED = "deployment failed"
