@@ -13,7 +13,7 @@ from botocore.useragent import UserAgentString
 
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from fakes.memory_dynamodb import ITEM_LIMIT, MemoryDynamodb, size_of
-from fakes.simulated_ecs import BREAKER, EXPRESS
+from fakes.simulated_ecs import BREAKER, EXPRESS, configuration_of, pause_at
 from support.fault_runs import (
     BAD,
     GOOD,
@@ -68,6 +68,13 @@ WITH_SETTINGS = {
 MANAGED = EXPRESS | {"configuration": {}}
 """An Express service whose rollouts are as short as those of the others."""
 OWN = MANAGED | {"containers": [EXPRESS["containers"][0] | {"memory": 128}]}
+BLUE_GREEN = {"configuration": configuration_of("BLUE_GREEN", bake=0)}
+LINEAR = {"configuration": configuration_of("LINEAR", bake=0)}
+CANARY = {
+    "configuration": configuration_of(
+        "CANARY", pause_at("PRE_PRODUCTION_TRAFFIC_SHIFT", minutes=1), bake=0
+    )
+}
 WITHOUT_SERVICE_DEPLOYMENTS = {"service_deployments": False}
 BROKEN = {"breaker": BREAKER}
 
@@ -173,6 +180,24 @@ SCENARIOS = [
         begins_at="UpdateExpressGatewayService",
     ),
     Scenario("reconciler, Express", BACK, "ROLLED_BACK", False, BAD, MANAGED, by_reconciler=True),
+    Scenario("blue/green", WAIT, "SUCCEEDED", True, options=BLUE_GREEN, begins_at="UpdateService"),
+    Scenario(
+        "linear, rolled back by StopServiceDeployment",
+        WAIT | BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        LINEAR,
+        begins_at="UpdateService",
+    ),
+    Scenario(
+        "reconciler, canary with a pause that times out",
+        BACK,
+        "ROLLED_BACK",
+        False,
+        options=CANARY,
+        by_reconciler=True,
+    ),
     Scenario("reconciler, good image", {}, "SUCCEEDED", True, by_reconciler=True),
     Scenario(
         "reconciler, rolls back by StopServiceDeployment",
@@ -211,6 +236,7 @@ FOLLOWED = (
     "update after a task",
     "update, rolled back by StopServiceDeployment",
     "update, rolled back by ECS",
+    "blue/green",
 )
 """After these another update comes."""
 

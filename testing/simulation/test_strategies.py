@@ -150,13 +150,13 @@ def stop_in(world, stage, what):
     """Lets something happen as soon as ECS is in a stage."""
     history = world.ecs.service.history[-1]
 
-    def look():
+    def wait():
         if history.stage == stage and history.status == "IN_PROGRESS":
             getattr(world.ecs, what[0])(*what[1:])
         elif history.is_ongoing:
-            world.ecs.clock.after(0.5, look)
+            world.ecs.clock.after(0.5, wait)
 
-    look()
+    wait()
 
 
 @pytest.mark.parametrize("strategy, stage, how", sample(product(STRATEGIES, STAGES[1:], ENDS)))
