@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from fakes.simulated_ecs import Image, configuration_of, pause_at
+from fakes.simulated_ecs import Image, Timing, configuration_of, pause_at
 from fakes.wire import SERVER_ERROR, THROTTLED, TIMED_OUT
 from support.rollout_world import OLD_TAGS, ROLLBACK
 from support.strategy_scenarios import ALARM, GATE
@@ -193,3 +193,28 @@ def test_a_deployment_of_somebody_else_in_between_is_kept(going_on):
     )
     outcome = world.send(ROLLBACK, wait_seconds=100)
     assert world.image == "hotfix:1" and "of somebody else came in between" in outcome.text
+
+
+# What AWS does not document: which deployment is PRIMARY while ECS rolls back.
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES[1:])
+@pytest.mark.parametrize("is_event", [True, False], ids=["rollback event", "rollback_on_failure"])
+def test_a_rollback_that_ecs_shows_late_is_the_same(make_world, strategy, is_event):
+    world = make_world(
+        image=Image.good() if is_event else BAD,
+        configuration=configuration_of(strategy, bake=600),
+        timing=Timing(stop_takes=30, steady_after=40),
+    )
+    world.ecs.service.shows_rollback_late = True
+    if is_event:
+        world.send(request_id="update")
+        world.pass_time(60)
+        outcome = world.send(ROLLBACK, wait_seconds=600, request_id="rollback")
+        assert outcome.verdict == "SUCCEEDED", outcome.text
+    else:
+        outcome = world.send(**BACK, wait_seconds=600)
+        assert "ROLLED_BACK: " in outcome.text or "is being rolled back" in outcome.text
+    world.finish(300)
+    assert (world.image, world.tags, updates(world)) == ("busybox", OLD_TAGS, UPDATES)
+    assert world.verdicts == (["SUCCEEDED", "STOPPED"] if is_event else ["ROLLED_BACK"])

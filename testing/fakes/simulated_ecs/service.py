@@ -60,6 +60,8 @@ class Service:
     """What the functions of AWS_LAMBDA hooks return, by stage: a HookResult."""
     alarms: set[str] = field(default_factory=set)
     """The alarms that are in the state ALARM."""
+    shows_rollback_late: bool = False
+    """Whether DescribeServices shows the failed deployment as PRIMARY until the rollback's end."""
     rollback_failure: str = ""
     """Why ECS cannot roll back."""
     added_containers: tuple[str, ...] = ()
@@ -133,6 +135,10 @@ class Service:
         """As DescribeServices answers; ``with_history``: with the fields of service deployments."""
         counts = self.counts()
         deployments = [deployment.to_wire() for deployment in self.deployments]
+        is_late = self.shows_rollback_late and self.history
+        if is_late and self.history[-1].status == "ROLLBACK_IN_PROGRESS" and self.olds:
+            back, failed, *others = deployments
+            deployments = [failed | {"status": "PRIMARY"}, back | {"status": "ACTIVE"}, *others]
         wire = {
             "serviceArn": self.arn,
             "serviceName": self.name,
