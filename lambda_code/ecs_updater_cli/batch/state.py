@@ -163,7 +163,7 @@ def status_of(item: Mapping[str, Any]) -> Status:
         cause = ", ".join(filter(None, (target, cause)))
     hook = awaited_hook(item) if state.is_rolling_out else None
     if hook:
-        state, cause = State.AWAITING_APPROVAL, ", ".join(filter(None, (cause, _described(hook))))
+        state, cause = State.AWAITING_APPROVAL, ", ".join(filter(None, (cause, _wait_of(hook))))
     task = item.get("task") or {}
     if state is State.RUNNING_TASK and task.get("task_arn"):
         cause = f"task {name_of(task['task_arn'])}"
@@ -214,7 +214,7 @@ def approvals_text(item: Mapping[str, Any]) -> str:
     )
 
 
-def _described(hook: Mapping[str, Any]) -> str:
+def _wait_of(hook: Mapping[str, Any]) -> str:
     """Returns for example `hook ecs-pause-e7tK at PRE_SCALE_UP until 2027-01-15T08:11Z, then
     ROLLBACK`.
     """
