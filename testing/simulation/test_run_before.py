@@ -4,7 +4,7 @@ unchanged unless the task exits with code 0.
 
 import pytest
 
-from ecs_updater.aws import logs
+from ecs_updater.aws.logs import Logs
 from ecs_updater.context import Clock
 from ecs_updater.deployments.task_run import run_task
 from ecs_updater.errors import AwsFailure
@@ -101,7 +101,7 @@ def test_no_other_update_or_rollback_goes_on_while_the_task_runs(world):
     assert [each["containerDefinitions"][0]["image"] for each in images[2:]] == ["app:2", "app:3"]
 
 
-def test_a_rollback_replaces_the_rollout_after_the_task(world):
+def test_a_rollback_stops_the_rollout_after_the_task(world):
     assert world.update(5).verdict == "SUCCEEDED"
     send(world)
     world.pass_time(30)
@@ -109,7 +109,7 @@ def test_a_rollback_replaces_the_rollout_after_the_task(world):
     back = world.send({**ROLLBACK, "request_id": "back", "wait_seconds": 60})
     assert back.verdict == "SUCCEEDED", back.text
     world.finish(60)
-    assert world.verdicts[1] == "SUPERSEDED"
+    assert world.verdicts[1] == "STOPPED"
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["the caller waits", "the reconciler ends it"])
@@ -117,7 +117,7 @@ def test_a_failed_task_leaves_the_service_as_it_is(world, waits, monkeypatch):
     lines = ["first\x1b[31m", "Traceback: no table\n"]
     world.ecs.revisions[0]["containerDefinitions"][0]["logConfiguration"] = LOGGED
     reads = []
-    monkeypatch.setattr(logs, "last_messages", lambda *names: reads.append(names) or lines)
+    monkeypatch.setattr(Logs, "last_messages", lambda _, *names: reads.append(names) or lines)
     world.ecs.world.standalone.image = exits(3)
     outcome = send(world, wait_seconds=60 if waits else 0)
     if not waits:
