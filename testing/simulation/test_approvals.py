@@ -164,6 +164,13 @@ def test_a_hook_that_the_deployment_does_not_await_is_409_and_names_the_awaited_
     assert not paused.sent and not paused.answers
 
 
+def test_a_hook_that_awaits_an_action_is_answered_without_its_type(paused):
+    hook = paused.hook
+    paused.world.ecs.show(lifecycleHookDetails=[{"hookId": hook.id, "status": "AWAITING_ACTION"}])
+    assert paused.answer(hook=hook).answer["hookId"] == hook.id
+    assert (hook.status, paused.sent) == ("SUCCEEDED", 1)
+
+
 @pytest.mark.parametrize(
     "settings, error, sentence",
     [

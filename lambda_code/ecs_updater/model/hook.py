@@ -90,7 +90,9 @@ def pause_hooks_of(service_deployment: Mapping[str, Any]) -> Iterator[PauseHook]
     details = [
         detail
         for detail in service_deployment.get("lifecycleHookDetails") or ()
-        if detail.get("targetType") == _PAUSE and detail.get("hookId")
+        # Only a PAUSE hook awaits an action.
+        if detail.get("targetType") == _PAUSE or detail.get("status") == AWAITED
+        if detail.get("hookId")
     ]
     stage = service_deployment.get("lifecycleStage") or ""
     for detail in sorted(details, key=lambda detail: detail.get("status") != AWAITED):
