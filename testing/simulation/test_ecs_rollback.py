@@ -154,6 +154,21 @@ def test_a_second_rollback_event_joins_the_rollback_of_ecs(going_on):
     assert "StopServiceDeployment" not in world.ecs.operations
 
 
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_nothing_is_deployed_against_a_rollback_to_an_unknown_revision(going_on, is_readable):
+    world = going_on
+    world.ecs.stop_deployment()
+    if is_readable:
+        world.ecs.show(rollback=None, sourceServiceRevisions=[])
+    else:
+        denied = (400, "AccessDeniedException", "no")
+        world.ecs.fail("DescribeServiceRevisions", denied, times=9)
+    outcome = world.send(ROLLBACK, request_id="rollback")
+    assert outcome.text.startswith("[ERROR][ecs_service_read] "), outcome.text
+    assert not is_readable or "does not report yet to which revision: try again" in outcome.text
+    assert updates(world) == UPDATES
+
+
 @pytest.mark.parametrize("operation", ["StopServiceDeployment", "DescribeServices"])
 def test_a_killed_rollback_event_is_ended_by_the_reconciler(going_on, operation):
     world = going_on

@@ -14,6 +14,10 @@ from ..errors import LASTING, AwsFailure, Outcome
 from ..model.service import Snapshot, primary_deployment
 from ..rollout.service_deployment import ServiceDeployment
 
+_NO_TARGET = (
+    "ECS is rolling back the service and does not report yet to which revision: try again later"
+)
+
 _POLLS, _PAUSE = 6, 2.0
 """Polls for the deployment of ECS's own rollback, and the seconds before each."""
 
@@ -31,27 +35,33 @@ class WayBack:
 def find_way_back(ecs: Ecs, snapshot: Snapshot) -> WayBack | None:
     """Returns the way back from the current service deployment. Two calls.
 
-    None: it has ended, ECS has no such API, or no single revision to return to. Raises AwsFailure.
+    None: it has ended, ECS has no such API, or no single revision to return to. Raises AwsFailure,
+    also while ECS rolls back to a revision that is not known.
     """
     arn = snapshot.service_deployment_arn
     if arn is None:
         return None
+    found, task_definition = ServiceDeployment(""), None
     try:
         answer = ecs.service_deployment(arn) or {}
         found = ServiceDeployment.of(answer)
+        if not (found.goes_on or found.is_rolling_back):
+            return None
         sources = [source["arn"] for source in answer.get("sourceServiceRevisions") or ()]
         if found.is_rolling_back:
             target = (answer.get("rollback") or {}).get("serviceRevisionArn")
             sources = [target] if target else sources
-        if len(sources) != 1 or not (found.goes_on or found.is_rolling_back):
-            return None
-        revision = ecs.service_revision(sources[0]) or {}
+        if len(sources) == 1:
+            task_definition = (ecs.service_revision(sources[0]) or {}).get("taskDefinition")
     except AwsFailure as failure:
-        if failure.outcome not in LASTING:
+        if failure.outcome not in LASTING or found.is_rolling_back:
             raise
         return None
-    task_definition = revision.get("taskDefinition")
-    return WayBack(arn, task_definition, found.is_rolling_back) if task_definition else None
+    if task_definition:
+        return WayBack(arn, task_definition, found.is_rolling_back)
+    if found.is_rolling_back:
+        raise AwsFailure("DescribeServiceDeployments", Outcome.NOT_NOW, "", _NO_TARGET)
+    return None
 
 
 def has_ecs_roll_back(ecs: Ecs, service_deployment_arn: str) -> bool:
