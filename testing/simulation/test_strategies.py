@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ecs_updater.deployments.response import ROLLOUT_ERRORS
+from ecs_updater.ledger.entry import to_item
+from ecs_updater_cli.batch.state import State, status_of, with_stage
 from fakes.simulated_ecs import (
     FOREVER,
     STAGES,
@@ -306,6 +308,21 @@ def test_a_failure_before_the_stage_is_the_verdict(make_world):
     world.ecs.service.hook_results[GATE] = HookResult("FAILED")
     outcome = world.send(wait_seconds=300, wait_until="BAKE_TIME")
     assert outcome.text.startswith("[ERROR][ecs_service_rollout] ROLLED_BACK: ")
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED"])
+def test_the_command_line_takes_no_rollback_for_a_reached_stage(make_world, status):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", bake=60))
+    world.send()
+    world.pass_time(60)
+    states = []
+    for fields in ({}, {"status": status}):
+        world.ecs.show(**fields)
+        world.reconcile()
+        item = to_item(world.history[0])
+        states.append(with_stage(status_of(item), item, "BAKE_TIME").state)
+    assert states == [State.STAGE_REACHED, State.DEPLOYING]
+    assert world.history[0].answer["body"]["deployment"]["status"] == status
 
 
 def test_an_unknown_stage_is_refused_with_the_allowed_ones(world):

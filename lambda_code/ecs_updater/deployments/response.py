@@ -25,7 +25,16 @@ from ..rollout.judgement import Judgement, PollResult
 
 DRY_RUN = "dry run: nothing was written"
 
-ROLLOUT_FIELDS = ("strategy", "stage", "stageSince", "stageUntil", "traffic", "hook", "alarms")
+ROLLOUT_FIELDS = (
+    "strategy",
+    "status",
+    "stage",
+    "stageSince",
+    "stageUntil",
+    "traffic",
+    "hook",
+    "alarms",
+)
 """Fields of `RolloutState.shown` in the `deployment` of a response."""
 
 _STARTED = "the deployment was started, and not waited for"

@@ -152,11 +152,16 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
         return f"waits for {what} {self.hook.target or self.hook.id}{until}{then}"
 
     def shown(self) -> dict[str, Any]:
-        """Returns strategy, stage, traffic and hook as in a response."""
+        """Returns strategy, stage, traffic and hook as in a response.
+
+        With the status only while ECS stops it or rolls it back, which the stage does not show.
+        """
+        is_stopped = self.is_rolling_back or self.status == "STOP_REQUESTED"
         traffic = {"production": self.production, "test": self.test}
         weights = {name: weight for name, weight in traffic.items() if weight is not None}
         fields = {
             "strategy": self.strategy,
+            "status": self.status if is_stopped else None,
             "stage": self.stage,
             "stageSince": iso_minutes(self.stage_since, "seconds"),
             "stageUntil": iso_minutes(self.waits_until) if self.hook is None else None,

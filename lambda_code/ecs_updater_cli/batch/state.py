@@ -226,10 +226,11 @@ def _wait_of(hook: Mapping[str, Any]) -> str:
 def with_stage(status: Status, item: Mapping[str, Any], wanted: str) -> Status:
     """Returns the status of an update whose caller only waits for a lifecycle stage.
 
-    `wanted`: value of `wait_until`.
+    `wanted`: value of `wait_until`. A deployment that ECS stops or rolls back has not reached it.
     """
-    stage = (item.get("rollout") or {}).get("stage", "")
-    if status.state not in _GOES_ON or not has_reached(stage, wanted):
+    rollout = item.get("rollout") or {}
+    stage = rollout.get("stage", "")
+    if status.state not in _GOES_ON or "status" in rollout or not has_reached(stage, wanted):
         return status
     cause = f"stage {stage}; {status.cause}" if status.cause else f"stage {stage}"
     return replace(status, state=State.STAGE_REACHED, cause=cause)
