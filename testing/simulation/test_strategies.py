@@ -259,6 +259,16 @@ def test_the_maximum_age_does_not_run_while_ecs_waits(make_world, configuration,
     assert not run.ended
 
 
+def test_a_bake_time_of_unknown_duration_is_a_wait(make_world):
+    world = make_world(configuration=configuration_of("BLUE_GREEN", bake=1440))
+    world.send()
+    world.pass_time(60)
+    world.ecs.show(deploymentConfiguration={"strategy": "BLUE_GREEN"})
+    world.pass_time(3 * 3600)
+    assert not world.reconcile(settings={"OPEN_UPDATE_MAX_HOURS": "1"}).ended
+    assert world.history[0].rollout["stage"] == "BAKE_TIME"
+
+
 def test_the_maximum_age_runs_after_the_wait(make_world):
     world = make_world(configuration=configuration_of("BLUE_GREEN", bake=1))
     world.send()

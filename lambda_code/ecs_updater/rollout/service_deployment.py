@@ -118,8 +118,9 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
     @property
     def is_waiting(self) -> bool:
         """Whether ECS waits for a time or a hook, so that nothing changes."""
-        has_wait = self.hook is not None or self.wait_minutes is not None
-        return has_wait and self.status == "IN_PROGRESS"
+        # Without its duration, a bake time is a wait all the same.
+        has_time = self.wait_minutes is not None or self.stage == BAKE_TIME
+        return self.status == "IN_PROGRESS" and (self.hook is not None or has_time)
 
     @property
     def waits_until(self) -> datetime | None:
