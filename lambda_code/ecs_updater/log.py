@@ -1,8 +1,9 @@
 """One structured log line per update: service, changes, duration and number of AWS calls.
 
 Each line about an update has its `action`, `request_id` and `batch`, also one of the reconciler,
-and the `lambda_request_id` of the invocation that logs it. Errors of the caller are warnings. No
-line has the environment, the whole event, or a credential.
+and the `lambda_request_id` of the invocation that logs it. Errors of the caller are warnings,
+except a failed rollback, which needs an operator. No line has the environment, the whole event, or
+a credential.
 """
 
 import os
@@ -15,7 +16,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from .context import Call, counted
-from .errors import NEEDED, CallerFault, EcsUpdaterError, InternalError, InvalidEventError, one_line
+from .errors import (
+    NEEDED,
+    CallerFault,
+    EcsUpdaterError,
+    InternalError,
+    InvalidEventError,
+    RolloutRollbackFailedError,
+    one_line,
+)
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater")
 
@@ -107,6 +116,8 @@ def log_answer(action: str, request_id: str, call: Call, work: Callable[[], Answ
 def log_ended(entry: Any) -> None:
     """Logs the verdict of an update of the ledger that this invocation did not begin."""
     log = logger.warning if entry.error_type else logger.info
+    if entry.error_type == RolloutRollbackFailedError.__name__:
+        log = logger.error
     log(
         entry.error_message or "an open update has ended",
         deployment={"id": entry.deployment_id, "verdict": entry.verdict, "reason": entry.cause},
@@ -160,7 +171,9 @@ def _log(
 
 
 def _log_error(error: EcsUpdaterError, figures: dict[str, Any]) -> None:
-    log = logger.warning if isinstance(error, CallerFault) else logger.error
+    needs_operator = isinstance(error, RolloutRollbackFailedError)
+    is_warning = isinstance(error, CallerFault) and not needs_operator
+    log = logger.warning if is_warning else logger.error
     own: dict[str, object] = {"hint": error.hint, "error_type": type(error).__name__}
     if isinstance(error, InvalidEventError):
         own |= {"violations": error.violations, "needed": NEEDED}

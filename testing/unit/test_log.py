@@ -12,8 +12,10 @@ import pytest
 
 from ecs_updater.context import Call
 from ecs_updater.deployments.reconciler import reconcile
+from ecs_updater.errors import RolloutRollbackFailedError, RolloutRolledBackError
 from ecs_updater.handlers import update as handler
-from ecs_updater.log import log_run
+from ecs_updater.ledger.entry import Entry, Side
+from ecs_updater.log import log_ended, log_run
 from fakes.fleet import Fleet
 from support.fleet_run import FleetRun
 
@@ -87,6 +89,24 @@ def test_the_id_of_an_update_finds_its_lines_of_the_worker_and_of_the_reconciler
         "RolloutFailedError",
         run.entry(request_id).error_message,
     )
+
+
+@pytest.mark.parametrize(
+    "kind, level",
+    [(RolloutRollbackFailedError, "ERROR"), (RolloutRolledBackError, "WARNING")],
+)
+def test_a_failed_rollback_is_an_error_for_its_caller_and_for_the_reconciler(log, kind, level):
+    error = kind("an alarm was triggered")
+    call = Call.of(SimpleNamespace(aws_request_id="id"))
+
+    def fail():
+        raise error
+
+    with pytest.raises(kind):
+        log_run(call, fail)
+    entry = Entry("service", 1, "request", "owner", 1, "cluster", "service", Side(), Side())
+    log_ended(entry.refused("ROLLED_BACK", str(error), error))
+    assert [(line["level"], line["error_type"]) for line in log()] == [(level, kind.__name__)] * 2
 
 
 @pytest.mark.parametrize("event", [{"ecs_image": "x", "request_id": "typo"}, []])
