@@ -1,4 +1,4 @@
-"""While a deployment goes on, the way back is StopServiceDeployment: never a second deployment
+"""While a deployment goes on, a rollback is StopServiceDeployment: never a second deployment
 against ECS's own rollback.
 """
 

@@ -23,8 +23,8 @@ _POLLS, _PAUSE = 6, 2.0
 
 
 @dataclass(frozen=True)
-class WayBack:
-    """A service deployment that goes on, or is being rolled back, and the way back from it."""
+class EcsRollback:
+    """ECS's own rollback of a service deployment: a possible one, or one in progress."""
 
     service_deployment_arn: str
     task_definition: str
@@ -32,8 +32,8 @@ class WayBack:
     is_rolling_back: bool
 
 
-def find_way_back(ecs: Ecs, snapshot: Snapshot) -> WayBack | None:
-    """Returns the way back from the current service deployment. Two calls.
+def find_ecs_rollback(ecs: Ecs, snapshot: Snapshot) -> EcsRollback | None:
+    """Returns ECS's own rollback of the current service deployment. Two calls.
 
     None: it has ended, ECS has no such API, or no single revision to return to. Raises AwsFailure,
     also while ECS rolls back to a revision that is not known.
@@ -58,14 +58,14 @@ def find_way_back(ecs: Ecs, snapshot: Snapshot) -> WayBack | None:
             raise
         return None
     if task_definition:
-        return WayBack(arn, task_definition, found.is_rolling_back)
+        return EcsRollback(arn, task_definition, found.is_rolling_back)
     if found.is_rolling_back:
         raise AwsFailure("DescribeServiceDeployments", Outcome.NOT_NOW, "", _NO_TARGET)
     return None
 
 
-def has_ecs_roll_back(ecs: Ecs, service_deployment_arn: str) -> bool:
-    """Has ECS roll back a service deployment. Returns False if it has ended or has no such API.
+def request_ecs_rollback(ecs: Ecs, service_deployment_arn: str) -> bool:
+    """Requests ECS's own rollback. Returns False if the deployment has ended, or without the API.
 
     ECS may be rolling it back already. Raises AwsFailure if it is not known whether ECS does.
     """

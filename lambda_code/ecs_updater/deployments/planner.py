@@ -34,7 +34,7 @@ from ..model.tags import REPLACE
 from ..registry.manifest import needed_platform
 from ..registry.verify import Registries, Verified, verify_all
 from ..settings import OFF, REQUIRE, TAG, Settings
-from .ecs_rollback import WayBack, find_way_back
+from .ecs_rollback import EcsRollback, find_ecs_rollback
 from .express import plan_express
 from .reader import check_family, read, read_errors
 from .response import of_plan
@@ -293,7 +293,7 @@ class Planner:
     def _rollback(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:
         """Returns the plan to the last revision that worked, or to that of ECS's own rollback."""
         with read_errors():
-            going_on = None if snapshot.has_completed else find_way_back(self._ecs, snapshot)
+            going_on = None if snapshot.has_completed else find_ecs_rollback(self._ecs, snapshot)
             if going_on and going_on.is_rolling_back:
                 return self._join_rollback(snapshot, request, going_on)
         plan = self._to_last_good(snapshot, request)
@@ -304,7 +304,7 @@ class Planner:
         return plan
 
     def _join_rollback(
-        self, snapshot: Snapshot, request: RollbackRequest, going_on: WayBack
+        self, snapshot: Snapshot, request: RollbackRequest, going_on: EcsRollback
     ) -> Plan:
         """Returns the plan while ECS itself rolls back: only the tags remain to be set."""
         past = self._history.latest(snapshot.key)

@@ -22,7 +22,7 @@ from ..rollout.judgement import Judgement, PollResult, Scale
 from ..rollout.poller import Poller, Rollout
 from ..settings import Settings
 from . import tag_writer
-from .ecs_rollback import has_ecs_roll_back, is_rollback_of_ecs, wait_for_rollback
+from .ecs_rollback import is_rollback_of_ecs, request_ecs_rollback, wait_for_rollback
 from .express import deploy_express
 from .journal import Journal
 from .response import RolloutOutcome, failed, polled_deployment
@@ -107,7 +107,7 @@ class RollbackRunner:
         try:
             if arn := service.get("currentServiceDeployment"):
                 journal.before_write()
-                if has_ecs_roll_back(self._ecs, arn):
+                if request_ecs_rollback(self._ecs, arn):
                     # ECS may return to another revision: never a second deployment against it.
                     names = entry.cluster_arn, entry.service_arn, entry.deployment_id
                     return wait_for_rollback(self._ecs, self._clock, *names, deadline)

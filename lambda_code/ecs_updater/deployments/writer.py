@@ -34,7 +34,7 @@ from ..model.plan import Applied, Plan
 from ..model.service import primary_deployment
 from ..model.task_definition import RegistrableFields
 from . import tag_writer
-from .ecs_rollback import has_ecs_roll_back, wait_for_rollback
+from .ecs_rollback import request_ecs_rollback, wait_for_rollback
 from .express import update_express
 from .journal import Journal
 from .tag_writer import UNCHANGED
@@ -322,7 +322,7 @@ def _stop_deployment(
     """
     snapshot = plan.snapshot
     try:
-        if not has_ecs_roll_back(ecs, service_deployment_arn):
+        if not request_ecs_rollback(ecs, service_deployment_arn):
             return None
         names = snapshot.cluster_arn, snapshot.service_arn
         deadline = clock.now() + _ROLLBACK_SECONDS
