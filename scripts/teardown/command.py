@@ -1,9 +1,8 @@
 """Removes what the pipelines created, in two steps that can be repeated.
 
-`workload` removes the service, its tasks, the revisions of its task definition, and attachments of
-the senders' policy; `infrastructure` removes the stacks, then what is in no stack and no state.
-`terraform destroy` comes between them. `owner STACK_NAME KIND NAME ...` only prints the owners of
-resources by their tags: ours, others or none.
+`workload` removes the service, its tasks and revisions, and attachments of the senders' policy;
+`infrastructure` removes stacks, then what is in no stack and no state, of all names or with PART.
+`terraform destroy` is between them. `owner STACK_NAME KIND NAME ...` prints ours, others or none.
 
 Region, endpoint and credentials come from the environment. Exits with 1 if a resource was left.
 """
@@ -44,6 +43,7 @@ def main() -> int:
     parser.add_argument("verbs", nargs="+", choices=STEPS)
     for name in ("stack-name", "cluster", "service", "family", "function"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--part", default="")
     given = parser.parse_args()
     stopped = "the removal stopped, make clean continues it"
     try:

@@ -112,7 +112,7 @@ def remove(project: Project, kind: str, name: str, setting: str = "STACK_NAME") 
 def remove_infrastructure(project: Project, given: Namespace) -> None:
     """Removes the stacks, then what is in no stack and no state, as after a killed run."""
     for kind, row in KINDS.items():
-        for pattern in row["names"]:
+        for pattern in (name for name in row["names"] if given.part in name):
             setting = SETTINGS[pattern.partition("{")[2].partition("}")[0]]
             name = project.fill(pattern, function=given.function, cluster=given.cluster)
             remove(project, kind, name.lower() if kind == "bucket" else name, setting)

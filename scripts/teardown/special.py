@@ -77,8 +77,8 @@ def writes_logs_of_others(project: Project, name: str) -> bool:
     Otherwise removes the role, or a missing one, from the settings of the account, where
     CloudFormation and Terraform leave it.
     """
-    current = project.call("apigateway get_account -> cloudwatchRoleArn") or ""
-    if current.rpartition("/")[2] != name:
+    call = "apigateway get_account -> cloudwatchRoleArn || ''"
+    if "-api-logs-" not in name or project.call(call).rpartition("/")[2] != name:
         return False
     stages: list[str] = []
     with skipping_missing():

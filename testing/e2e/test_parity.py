@@ -74,10 +74,7 @@ SETTINGS = {
 
 SCRIPTS = [
     (PROJECT / "scripts" / name).read_text("utf-8")
-    for name in (
-        "function.sh",
-        *(f"deploy-{part}" for part in ("ecs-cluster", "api-aws", *OPTIONAL)),
-    )
+    for name in ("function.sh", *map("deploy-{}".format, ("ecs-cluster", "api-aws", *OPTIONAL)))
 ]
 GIVEN = {name for script in SCRIPTS for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', script)}
 """The parameters that the scripts give."""
@@ -110,20 +107,14 @@ def other_default(name: str, declared: Mapping[str, Any]) -> Any:
     return found[-1] if found else DEFAULTS[snake(name)]
 
 
+LAUNCHED = "CloudFormation tags what a stack creates, not what a template launches"
 UNTAGGED = "the emulator's CloudFormation passes no tag of the stack on"
 TAGS = ("contact", "ecs-updater", "environment", "owner")
 QUEUES = "mappings.arn:aws:sqs:eu-west-1:000000000000:another-function-"
 MAPPINGS = (f"{QUEUES}fleet.fifo", f"{QUEUES}push")
 RULES = ("completer-deployments", "completer-poll", "push")
-ROLES = (
-    "-",
-    "-completer-",
-    "-push-",
-    "-api-logs-",
-    "-api-status-",
-    "-target-update-",
-    "-target-read-",
-)
+_PARTS = ("completer", "push", "api-logs", "api-status", "target-update", "target-read")
+ROLES = ("-", *(f"-{part}-" for part in _PARTS))
 API = "APIs.another-function-api"
 ROUTES = ("rollback", "update", "deployments/{id}/approve", "deployments/{id}/reject")
 EXPLAINED = {
@@ -151,9 +142,7 @@ EXPLAINED = {
         UNTAGGED,
     ),
     **{
-        f"templates.another-stack-ecs-instances.launched.{kind}.ecs-updater": (
-            "CloudFormation tags what a stack creates, not what a template launches"
-        )
+        f"templates.another-stack-ecs-instances.launched.{kind}.ecs-updater": LAUNCHED
         for kind in ("network-interface", "volume")
     },
     **dict.fromkeys(

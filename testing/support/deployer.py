@@ -38,25 +38,22 @@ SETTINGS = {
 }
 # What no run of a pipeline needs that goes well, and no handler of CloudFormation, with the reason
 # why it is allowed.
+_OF_A_STACK = {
+    "DescribeStackEvents": "says why a stack failed",
+    "GetTemplateSummary": "the aws cli asks for the parameters of a stack that is there already",
+    "ListChangeSets": "shows the owner of a stack that a break left in review",
+}
+_STACKS = ("Stacks", "LoadBalancerStack", "PushStack", "CodepipelineStack", "TargetStack")
 IDLE_HERE = {
-    ("Stacks", "cloudformation:DescribeStackEvents"): "says why a stack failed",
-    (
-        "Stacks",
-        "cloudformation:GetTemplateSummary",
-    ): "the aws cli asks for the parameters of a stack that is there already",
-    (
-        "Stacks",
-        "cloudformation:ListChangeSets",
-    ): "shows the owner of a stack that a break left in review",
-    **{
-        ("LoadBalancerStack", f"cloudformation:{action}"): "as for the other stacks"
-        for action in ("DescribeStackEvents", "GetTemplateSummary", "ListChangeSets")
-    },
+    (stack, f"cloudformation:{name}"): reason
+    for stack in _STACKS
+    for name, reason in _OF_A_STACK.items()
+} | {
+    ("Tasks", "ecs:StopTask"): "stops the one-off tasks that events with run_before left",
     (
         "InfrastructureRole",
         "iam:ListInstanceProfilesForRole",
     ): "Terraform asks before it deletes the role; the pipeline of Terraform has no load balancer",
-    ("Tasks", "ecs:StopTask"): "stops the one-off tasks that events with run_before left",
 }
 
 # Where the action that IAM knows is not called like the operation.

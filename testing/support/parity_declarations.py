@@ -26,11 +26,9 @@ MODULES = {
 WITH_UPDATER = ("04-api.yml", "05-fleet.yml", "07-push.yml", "08-codepipeline.yml")
 """Templates whose functions share what the updater has."""
 
+UNTAGGED = "CloudFormation passes no tag of a stack to what a launch template creates"
 ONLY_PARAMETERS = {
-    **{
-        ("02-ecs.yml", name): "CloudFormation tags nothing that a launch template creates"
-        for name in ("environment", "owner", "contact")
-    },
+    **{("02-ecs.yml", name): UNTAGGED for name in ("environment", "owner", "contact")},
     **{
         (template, name): "an attribute of `updater`, an output of the function's module"
         for template in WITH_UPDATER
@@ -46,20 +44,19 @@ ONLY_PARAMETERS = {
 }
 """Parameters without a variable, and why."""
 
+PACKAGED = "`aws cloudformation package` finds schemas and bundle in the template"
 ONLY_VARIABLES = {
     ("01-vpc.yml", "name"): "CloudFormation has AWS::StackName",
     ("02-ecs.yml", "name"): "CloudFormation has AWS::StackName",
     ("06-load-balancer.yml", "name"): "CloudFormation has AWS::StackName",
-    ("04-api.yml", "schemas_directory"): "`aws cloudformation package` reads the template",
-    **{
-        (template, "lambda_package"): "`aws cloudformation package` reads the template"
-        for template in ("02-ledger.yml", "03-lambda.yml")
-    },
+    ("04-api.yml", "schemas_directory"): PACKAGED,
+    **{(template, "lambda_package"): PACKAGED for template in ("02-ledger.yml", "03-lambda.yml")},
     **{(template, "updater"): "a stack's parameter has no attributes" for template in WITH_UPDATER},
 }
 """Variables without a parameter, and why."""
 
 RUNTIME = "Runtime of the function. Build the bundle for the same runtime."
+RUNTIMES = RUNTIME, f"{RUNTIME} Version 5.100 of the provider does not know python3.14 yet."
 DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
     # Terraform can check that the address is that of the network. A pattern cannot.
     ("01-vpc.yml", "vpc_cidr", "allows"): (
@@ -75,10 +72,7 @@ DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
     ),
     # A limit of the provider.
     **{
-        (template, "runtime", "description"): (
-            RUNTIME,
-            f"{RUNTIME} Version 5.100 of the provider does not know python3.14 yet.",
-        )
+        (template, "runtime", "description"): RUNTIMES
         for template in ("02-ledger.yml", "03-lambda.yml", *WITH_UPDATER)
     },
 }
@@ -92,12 +86,8 @@ FUNCTION = TREE / "modules" / MODULES["03-lambda.yml"][0] / "variables.tf"
 
 ONLY_PRECONDITIONS = r"there is no (bundle|schema) "  # `aws cloudformation package` fails without.
 
-TYPES = {
-    "String": "string",
-    "Boolean": "bool",
-    "Number": "number",
-    "CommaDelimitedList": "list(string)",
-}
+TYPES = {"String": "string", "Boolean": "bool", "Number": "number"}
+TYPES |= {"CommaDelimitedList": "list(string)"}
 
 
 def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator[str]:

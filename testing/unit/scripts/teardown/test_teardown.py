@@ -608,7 +608,7 @@ REPORTED = {
     ),
     "an error on one line": (
         ("role", "r"),
-        [log_role_is(""), ("iam", "get_role", "AccessDenied", "You may\nnot.")],
+        [("iam", "get_role", "AccessDenied", "You may\nnot.")],
         "✗ role r could not be removed, run make clean again: An error occurred (AccessDenied) "
         "when calling the GetRole operation: You may not.\n",
     ),
