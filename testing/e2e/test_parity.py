@@ -53,6 +53,8 @@ SETTINGS = {
     "ALLOWED_FIELDS": "ecs_desired_count,run_before",
     "ALLOWED_SECRETS": "arn:*:parameter/shop/*,*:secret:web-??????",
     "TASK_LOG_GROUP": "/ecs/web-*",
+    # The default of home. The emulator's CloudFormation does not see that a list is empty.
+    "PASSABLE_ROLE_ARNS": f"arn:aws:iam::{ACCOUNT}:role/another-stack-ecs-eu-west-1-execution",
     "TARGETS_PARAMETER": "/another/targets",
     "TARGET_ROLE_ARNS": f"arn:aws:iam::{ACCOUNT}:role/one,arn:aws:iam::{ACCOUNT}:role/two-*",
     "TARGET_READ_ROLE_ARNS": f"arn:aws:iam::{ACCOUNT}:role/three",
@@ -107,6 +109,9 @@ def other_default(name: str, declared: Mapping[str, Any]) -> Any:
     return found[-1] if found else DEFAULTS[snake(name)]
 
 
+STACK_ROLES = ("ecs-eu-west-1-execution", "ecs-eu-west-1-instance", "alb-eu-west-1")
+POSITION = "the emulator's CloudFormation has one for every mapping"
+REVOKED = "the provider revokes a new group's rule by ports that the emulator's does not have"
 LAUNCHED = "CloudFormation tags what a stack creates, not what a template launches"
 UNTAGGED = "the emulator's CloudFormation passes no tag of the stack on"
 TAGS = ("contact", "ecs-updater", "environment", "owner")
@@ -124,9 +129,7 @@ EXPLAINED = {
             *(f"{API}.routes.POST /{route}.validator" for route in ROUTES),
             *(f"tables.another-function-ledger.{part}" for part in ("expires", "recovery")),
             *(f"roles.another-function{part}eu-west-1.PermissionsBoundary" for part in ROLES),
-            "roles.another-stack-ecs-eu-west-1-execution.PermissionsBoundary",
-            "roles.another-stack-ecs-eu-west-1-instance.PermissionsBoundary",
-            "roles.another-stack-alb-eu-west-1.PermissionsBoundary",
+            *(f"roles.another-stack-{role}.PermissionsBoundary" for role in STACK_ROLES),
             "functions.another-function.DeadLetterConfig",
         ),
         "the emulator's CloudFormation ignores it",
@@ -145,14 +148,9 @@ EXPLAINED = {
         f"templates.another-stack-ecs-instances.launched.{kind}.ecs-updater": LAUNCHED
         for kind in ("network-interface", "volume")
     },
-    **dict.fromkeys(
-        (f"{mapping}.StartingPosition" for mapping in MAPPINGS),
-        "the emulator's CloudFormation has one for every mapping",
-    ),
+    **{f"{mapping}.StartingPosition": POSITION for mapping in MAPPINGS},
     **{
-        f"network.another-stack-vpc.groups.another-stack-{group} (groups).out.all": (
-            "the provider revokes a new group's rule by ports that the emulator's does not have"
-        )
+        f"network.another-stack-vpc.groups.another-stack-{group} (groups).out.all": REVOKED
         for group in ("vpc-tasks", "alb")
     },
 }
@@ -173,7 +171,6 @@ FORGOTTEN = {
     "module.ecs_cluster.aws_autoscaling_group.instances[0]": {"launch_template"},
 }
 """What the emulator does not keep, so that Terraform would set it again."""
-
 
 Deployed = tuple[dict[str, Any], dict[str, set[str]]]
 """The state of a deployment, and the attributes by address that Terraform would change."""
@@ -304,8 +301,7 @@ EVERYTHING = {"launch_type": "EC2", "account_log_role": "make", "permissions_bou
 @pytest.fixture(scope="module", name="written")
 def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str, Any]]:
     """The stacks and the plan for AWS, not for an emulator."""
-    emulator = workspace("plans")
-    emulator.make("emulator-up").succeeded()
+    (emulator := workspace("plans")).make("emulator-up").succeeded()
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
     target = {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "an-id"}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
