@@ -259,14 +259,22 @@ def test_the_maximum_age_does_not_run_while_ecs_waits(make_world, configuration,
     assert not run.ended
 
 
-def test_a_bake_time_of_unknown_duration_is_a_wait(make_world):
-    world = make_world(configuration=configuration_of("BLUE_GREEN", bake=1440))
+@pytest.mark.parametrize(
+    "strategy, stage",
+    [
+        ("BLUE_GREEN", "BAKE_TIME"),
+        ("LINEAR", "PRODUCTION_TRAFFIC_SHIFT"),
+        ("CANARY", "PRODUCTION_TRAFFIC_SHIFT"),
+    ],
+)
+def test_a_wait_of_unknown_duration_is_a_wait(make_world, strategy, stage):
+    world = make_world(configuration=configuration_of(strategy, bake=1440, step_bake=1440))
     world.send()
     world.pass_time(60)
-    world.ecs.show(deploymentConfiguration={"strategy": "BLUE_GREEN"})
+    world.ecs.show(deploymentConfiguration={"strategy": strategy})
     world.pass_time(3 * 3600)
     assert not world.reconcile(settings={"OPEN_UPDATE_MAX_HOURS": "1"}).ended
-    assert world.history[0].rollout["stage"] == "BAKE_TIME"
+    assert world.history[0].rollout["stage"] == stage
 
 
 def test_the_maximum_age_runs_after_the_wait(make_world):

@@ -64,8 +64,10 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
     production: float | None = None
     test: float | None = None
     """Percent of the traffic that the new revision gets. None: ECS does not report it."""
+    is_timed: bool = False
+    """Whether the stage is a bake time, or the wait after a step of the traffic shift."""
     wait_minutes: int | None = None
-    """Duration of the stage, if it is a bake time. None: something else ends the stage."""
+    """Duration of such a stage. None: ECS does not report it."""
     stage_since: datetime | None = None
     """Begin of the stage or step, as far as it is known."""
 
@@ -75,6 +77,7 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
         breaker = (answer.get("deploymentCircuitBreaker") or {}).get("status")
         target = answer.get("targetServiceRevision") or {}
         hooks = answer.get("lifecycleHookDetails") or ()
+        is_timed = _is_timed(answer, target)
         return cls(
             status=answer.get("status", ""),
             reason=answer.get("statusReason") or "",
@@ -92,7 +95,8 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
             hook=_open_hook(hooks),
             production=target.get("requestedProductionTrafficWeight"),
             test=target.get("requestedTestTrafficWeight"),
-            wait_minutes=_wait_minutes(answer, target),
+            is_timed=is_timed,
+            wait_minutes=_wait_minutes(answer) if is_timed else None,
         )
 
     @property
@@ -118,9 +122,7 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
     @property
     def is_waiting(self) -> bool:
         """Whether ECS waits for a time or a hook, so that nothing changes."""
-        # Without its duration, a bake time is a wait all the same.
-        has_time = self.wait_minutes is not None or self.stage == BAKE_TIME
-        return self.status == "IN_PROGRESS" and (self.hook is not None or has_time)
+        return self.status == "IN_PROGRESS" and (self.hook is not None or self.is_timed)
 
     @property
     def waits_until(self) -> datetime | None:
@@ -214,14 +216,19 @@ def _open_hook(hooks: Any) -> Hook | None:
     return None
 
 
-def _wait_minutes(answer: Mapping[str, Any], target: Mapping[str, Any]) -> int | None:
-    """Returns the minutes of a bake time, or of the wait after a step of the traffic shift."""
-    configuration = answer.get("deploymentConfiguration") or {}
+def _is_timed(answer: Mapping[str, Any], target: Mapping[str, Any]) -> bool:
+    """Returns whether the stage is a bake time, or the wait after a step of the traffic shift."""
     stage = answer.get("lifecycleStage")
-    minutes: int | None = None
-    if stage == BAKE_TIME:
-        minutes = configuration.get("bakeTimeInMinutes")
-    elif stage == TRAFFIC_SHIFT and target.get("requestedProductionTrafficWeight") != _ALL:
-        member, name = _STEPS.get(configuration.get("strategy", ""), ("", ""))
+    strategy = (answer.get("deploymentConfiguration") or {}).get("strategy")
+    is_step = target.get("requestedProductionTrafficWeight") != _ALL and strategy in _STEPS
+    return stage == BAKE_TIME or (stage == TRAFFIC_SHIFT and is_step)
+
+
+def _wait_minutes(answer: Mapping[str, Any]) -> int | None:
+    """Returns the minutes of such a stage."""
+    configuration = answer.get("deploymentConfiguration") or {}
+    minutes: int | None = configuration.get("bakeTimeInMinutes")
+    if answer.get("lifecycleStage") != BAKE_TIME:
+        member, name = _STEPS[configuration["strategy"]]
         minutes = (configuration.get(member) or {}).get(name)
     return minutes
