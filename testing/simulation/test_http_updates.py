@@ -11,7 +11,7 @@ from ecs_updater.api import get_routes, post_routes
 from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.ledger.queries import UpdateQueries
-from fakes.simulated_ecs import Image, Timing
+from fakes.simulated_ecs import Image, Timing, configuration_of
 from support.http import ask
 from support.rollout_world import EVENT, OLD_TAGS
 
@@ -51,6 +51,15 @@ def test_a_short_update_deploys_and_keeps_the_tags(world, post):
     answer = post("/update", {**SHORT, "wait_seconds": 25})
     assert (answer.status, answer.json["deployment"]["verdict"]) == (200, "SUCCEEDED")
     assert world.tags == OLD_TAGS and set(world.ecs.running_images.values()) == {"app:2"}
+
+
+@pytest.mark.parametrize("body", [SHORT, EVENT], ids=["short", "whole"])
+def test_a_wait_until_a_stage_ends_there(world, post, body):
+    world.ecs.service.configure(configuration_of("BLUE_GREEN", bake=60))
+    answer = post("/update", {**body, "wait_seconds": 25, "wait_until": "SCALE_UP"})
+    found = answer.json["deployment"]
+    assert (answer.status, found["verdict"]) == (200, "IN_PROGRESS")
+    assert (found["reachedStage"], found["strategy"]) == ("SCALE_UP", "BLUE_GREEN")
 
 
 def test_a_long_wait_is_202_and_its_id_leads_to_the_verdict(world, post):
