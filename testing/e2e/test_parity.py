@@ -76,7 +76,7 @@ SETTINGS = {
 
 SCRIPTS = [
     (PROJECT / "scripts" / name).read_text("utf-8")
-    for name in ("function.sh", *map("deploy-{}".format, ("ecs-cluster", "api-aws", *OPTIONAL)))
+    for name in ("function.sh", *(f"deploy-{x}" for x in ("ecs-cluster", "api-aws", *OPTIONAL)))
 ]
 GIVEN = {name for script in SCRIPTS for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', script)}
 """The parameters that the scripts give."""
