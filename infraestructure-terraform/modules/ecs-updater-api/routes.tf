@@ -38,9 +38,14 @@ resource "aws_api_gateway_resource" "deployment" {
   path_part   = "{id}"
 }
 
-# The answers to the hook that a deployment awaits.
+# The answers to the hook that a deployment awaits. The keys are written out, because `terraform import` refuses those of a resource
+# that does not exist yet.
+locals {
+  answers = toset(["approve", "reject"])
+}
+
 resource "aws_api_gateway_resource" "answer" {
-  for_each = toset(["approve", "reject"])
+  for_each = local.answers
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   parent_id   = aws_api_gateway_resource.deployment.id
@@ -112,10 +117,10 @@ resource "aws_api_gateway_integration" "rollback" {
 }
 
 resource "aws_api_gateway_method" "answer" {
-  for_each = aws_api_gateway_resource.answer
+  for_each = local.answers
 
   rest_api_id          = aws_api_gateway_rest_api.this.id
-  resource_id          = each.value.id
+  resource_id          = aws_api_gateway_resource.answer[each.key].id
   http_method          = "POST"
   api_key_required     = true
   authorization        = local.authorization
@@ -125,11 +130,11 @@ resource "aws_api_gateway_method" "answer" {
 }
 
 resource "aws_api_gateway_integration" "answer" {
-  for_each = aws_api_gateway_method.answer
+  for_each = local.answers
 
   rest_api_id             = aws_api_gateway_rest_api.this.id
-  resource_id             = each.value.resource_id
-  http_method             = each.value.http_method
+  resource_id             = aws_api_gateway_resource.answer[each.key].id
+  http_method             = aws_api_gateway_method.answer[each.key].http_method
   type                    = "AWS_PROXY"
   integration_http_method = "POST"
   uri                     = local.update
