@@ -34,10 +34,17 @@ terraform_settings() {
   printf ', "target_role_arns": %s, "target_read_role_arns": %s' "$(json_list "${TARGET_ROLE_ARNS:-}")" "$(json_list "${TARGET_READ_ROLE_ARNS:-}")"
   printf ', "load_balancer": %s' "$(if shifts_traffic; then echo true; else has_part load_balancer; fi)"
   printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
-  [ "$(has_part target)" = false ] || printf ', "target": {"home_account": %s, "home_region": %s, "external_id": %s, "update_principal_arns": %s,
-    "read_principal_arns": %s, "passable_role_arns": %s}' "$(json "${HOME_ACCOUNT:-}")" "$(json "${HOME_REGION:-}")" "$(json "${EXTERNAL_ID:-}")" \
-    "$(json_list "${UPDATE_PRINCIPAL_ARNS:-}")" "$(json_list "${READ_PRINCIPAL_ARNS:-}")" "$(json_list "${PASSABLE_ROLE_ARNS:-}")"
+  [ "$(has_part target)" = false ] || printf ', "target": %s' "$(target_settings)"
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
+}
+
+# target_settings: prints the variable `target` as JSON.
+target_settings() {
+  printf '{'
+  printf '"%s": %s, ' home_account "$(json "${HOME_ACCOUNT:-}")" home_region "$(json "${HOME_REGION:-}")" \
+    external_id "$(json "${EXTERNAL_ID:-}")" update_principal_arns "$(json_list "${UPDATE_PRINCIPAL_ARNS:-}")" \
+    read_principal_arns "$(json_list "${READ_PRINCIPAL_ARNS:-}")"
+  printf '"%s": %s}' passable_role_arns "$(json_list "${PASSABLE_ROLE_ARNS:-}")"
 }
 
 # has_part NAME: prints true if this run deploys an optional part or Terraform's state has it, else false.
