@@ -154,6 +154,42 @@ def test_a_second_rollback_event_joins_the_rollback_of_ecs(going_on):
     assert "StopServiceDeployment" not in world.ecs.operations
 
 
+@pytest.fixture(name="forced", params=STRATEGIES)
+def _forced(request, make_world):
+    """A world with a forced deployment that goes on, of the revision that runs."""
+    world = make_world(configuration=configuration_of(request.param, bake=5))
+    world.update(2, wait_seconds=800)
+    if request.param == "ROLLING":
+        world.ecs.publish("app:2", Image.slow(3600))
+    again = {"ecs_image_name": "app:2", "ecs_tag": {"release": "forced"}}
+    world.send(**again, force_new_deployment=True, request_id="force")
+    world.pass_time(60)
+    world.ecs.publish("app:2", Image.good())
+    return world
+
+
+def test_a_rollback_event_stops_a_forced_deployment_of_the_same_revision(forced):
+    world, tags = forced, {"release": "2"}
+    outcome = world.send(ROLLBACK, wait_seconds=300, request_id="rollback")
+    assert outcome.verdict == "SUCCEEDED", outcome.text
+    assert (world.image, world.tags, updates(world)) == ("app:2", tags, UPDATES + 1)
+    world.finish(60)
+    assert world.verdicts[:2] == ["SUCCEEDED", "STOPPED"]
+    world.update(3, wait_seconds=800)
+    assert world.send(ROLLBACK, wait_seconds=800).verdict == "SUCCEEDED"
+    assert world.image == "app:2", "the revision was not left"
+
+
+@pytest.mark.parametrize("operation", ["StopServiceDeployment", "DescribeServices"])
+def test_a_killed_rollback_of_a_forced_deployment_is_ended_by_the_reconciler(forced, operation):
+    world = forced
+    world.before("StopServiceDeployment", partial(world.ecs.kill, operation, after_effect=True))
+    assert world.send(ROLLBACK, request_id="rollback").was_killed
+    world.finish(300)
+    assert world.image == "app:2" and updates(world) == UPDATES + 1
+    assert world.verdicts[0] == "SUCCEEDED" and world.tags == {"release": "2"}
+
+
 @pytest.mark.parametrize("is_readable", [True, False])
 def test_nothing_is_deployed_against_a_rollback_to_an_unknown_revision(going_on, is_readable):
     world = going_on

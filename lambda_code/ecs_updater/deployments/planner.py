@@ -294,22 +294,27 @@ class Planner:
         """Returns the plan to the last revision that worked, or to that of ECS's own rollback."""
         with read_errors():
             going_on = None if snapshot.has_completed else find_ecs_rollback(self._ecs, snapshot)
-            if going_on and going_on.is_rolling_back:
-                return self._join_rollback(snapshot, request, going_on)
+            is_same = going_on and going_on.task_definition == snapshot.task_definition_arn
+            # The same revision: a forced deployment, for example of an image whose tag has moved.
+            if going_on and (going_on.is_rolling_back or is_same):
+                return self._ecs_rollback(snapshot, request, going_on)
         plan = self._to_last_good(snapshot, request)
-        is_same = going_on is not None and plan.revision is None and plan.target is not None
-        if going_on and is_same and plan.after["taskDefinitionArn"] == going_on.task_definition:
+        is_target = going_on is not None and plan.revision is None and plan.target is not None
+        if going_on and is_target and plan.after["taskDefinitionArn"] == going_on.task_definition:
             arn = going_on.service_deployment_arn
             return replace(plan, stops=arn, adds_breaker=False, adds_alarms=())
         return plan
 
-    def _join_rollback(
+    def _ecs_rollback(
         self, snapshot: Snapshot, request: RollbackRequest, going_on: EcsRollback
     ) -> Plan:
-        """Returns the plan while ECS itself rolls back: only the tags remain to be set."""
+        """Returns the plan for ECS's own rollback. If that has begun, only tags may be written."""
         past = self._history.latest(snapshot.key)
         tags = tags_with(going_on.task_definition, past)
         is_primary = going_on.task_definition == snapshot.task_definition_arn
+        for entry in past:
+            if is_primary and entry.deployment_id == snapshot.deployment_id:
+                tags = entry.before.tags
         target = snapshot.task_definition
         if not is_primary:
             target, _ = self._ecs.describe_task_definition(going_on.task_definition)
@@ -319,7 +324,7 @@ class Planner:
             plan,
             adds_breaker=False,
             adds_alarms=(),
-            **({"target": None} if is_primary else {"stops": stops}),
+            **({"target": None} if is_primary and going_on.is_rolling_back else {"stops": stops}),
         )
 
     def _to_last_good(self, snapshot: Snapshot, request: RollbackRequest) -> Plan:

@@ -199,6 +199,9 @@ def left_revisions(running: str, past: Sequence[Entry]) -> frozenset[str]:
     left = (
         entry.before.task_definition_arn
         for entry in past
-        if entry.action == "rollback" and entry.verdict in (None, Verdict.SUCCEEDED)
+        if entry.action == "rollback"
+        and entry.verdict in (None, Verdict.SUCCEEDED)
+        # Else only a forced deployment of the revision was rolled back.
+        and entry.before.task_definition_arn != entry.after.task_definition_arn
     )
     return frozenset({running, *filter(None, left)})
