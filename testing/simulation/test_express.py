@@ -201,6 +201,21 @@ def test_a_lost_answer_makes_one_deployment(make_world, options, fault, after_ef
 
 
 @BOTH
+@pytest.mark.parametrize("after_effect", [True, False])
+def test_a_deployment_of_the_earlier_revision_is_not_taken_for_that_of_a_lost_answer(
+    make_world, options, after_effect
+):
+    """Somebody else forced it between the read and the call."""
+    world = make_world(**options)
+    world.ecs.fail(UPDATE, TIMED_OUT, after_effect=after_effect)
+    world.before(UPDATE, world.ecs.redeploy)
+    outcome = world.send(**WAIT, ecs_container_name="Main")
+    assert outcome.verdict == "SUCCEEDED", outcome.text
+    assert len(sent(world)) == 2 - after_effect and len(world.made) == 3
+    assert world.ecs.running_images["Main"] == "app:2"
+
+
+@BOTH
 def test_a_deployment_that_is_listed_late_is_waited_for(make_world, options):
     world = make_world(**options, stale_reads=5)
     assert world.send(**WAIT, ecs_container_name="Main").verdict == "SUCCEEDED"

@@ -23,7 +23,7 @@ from ..model.express import (
 from ..model.plan import Plan
 from ..model.request import Request, UpdateRequest
 from ..model.revision_settings import SETTING_CHANGES, setting_changes
-from ..model.service import Service, deployment_ids, primary_deployment
+from ..model.service import Service, deployment_ids, primary_deployment, task_definition
 from .journal import Journal
 from .reader import read_errors
 
@@ -63,7 +63,8 @@ def update_express(
     """
     snapshot, wanted = plan.snapshot, None if plan.express else arn
     fields = plan.express or {"taskDefinitionArn": arn}
-    deployed = _deploy(ecs, snapshot.service, snapshot.deployment_ids, fields, journal, clock)
+    before = _Before(snapshot.service, snapshot.deployment_ids, snapshot.task_definition_arn)
+    deployed = _deploy(ecs, before, fields, journal, clock)
     wanted = deployed.task_definition_arn or wanted
     if wanted is None:
         try:
@@ -79,10 +80,11 @@ def deploy_express(ecs: Ecs, service: Service, arn: str, journal: Journal, clock
     `service`: the service before it. Returns the service with the deployment. Raises AwsFailure,
     LeaseHeldError or LedgerError.
     """
-    fields, known = {"taskDefinitionArn": arn}, deployment_ids(service)
+    fields = {"taskDefinitionArn": arn}
+    before = _Before(service, deployment_ids(service), task_definition(service))
     # StopServiceDeployment may have started ECS's rollback without an answer.
-    found = _read(ecs, service, known)
-    return (found if found.new else _deploy(ecs, service, known, fields, journal, clock)).service
+    found = _read(ecs, before, arn)
+    return (found if found.new else _deploy(ecs, before, fields, journal, clock)).service
 
 
 def find_deployment(ecs: Ecs, entry: Entry, service: Service) -> str | None:
@@ -108,40 +110,45 @@ def find_deployment(ecs: Ecs, entry: Entry, service: Service) -> str | None:
 
 
 @dataclass(frozen=True)
+class _Before:
+    """An Express service before its update."""
+
+    service: Service
+    deployment_ids: frozenset[str]
+    task_definition_arn: str | None
+    """The revision that it runs."""
+
+
+@dataclass(frozen=True)
 class _Deployed:
     """An Express service after its update."""
 
     service: Service
     new: Sequence[str]
-    """Revisions of the deployments that it did not have before."""
+    """Revisions of the deployments that it did not have before, and that can be the update's."""
     task_definition_arn: str | None = None
     """Its new revision. None: ECS did not name it."""
 
 
 def _deploy(
-    ecs: Ecs,
-    service: Service,
-    known: frozenset[str],
-    fields: Mapping[str, Any],
-    journal: Journal,
-    clock: Clock,
+    ecs: Ecs, before: _Before, fields: Mapping[str, Any], journal: Journal, clock: Clock
 ) -> _Deployed:
     """Calls UpdateExpressGatewayService, which does not return the deployment, and looks for it.
 
-    The call is sent again only if it got no answer and made no deployment. `known`: ids of the
-    deployments before it. Raises AwsFailure, and ReadFailed if the result is not known.
+    The call is sent again only if it got no answer and made no deployment. Raises AwsFailure, and
+    ReadFailed if the result is not known.
     """
     wanted = fields.get("taskDefinitionArn")
     for is_last in (False, True):
         unanswered: AwsFailure | None = None
         try:
-            wanted = ecs.express.update(service["serviceArn"], fields) or wanted
+            wanted = ecs.express.update(before.service["serviceArn"], fields) or wanted
         except AwsFailure as failure:
             if failure.outcome is not Outcome.UNKNOWN:
                 raise
             unanswered = failure
         try:
-            deployed = _poll(ecs, service, known, wanted, clock)
+            deployed = _poll(ecs, before, wanted, clock)
         except AwsFailure as unread:
             raise ReadFailed(unanswered or _accepted(), unread) from unread
         if deployed.new:
@@ -160,24 +167,31 @@ def _accepted() -> AwsFailure:
     return AwsFailure("UpdateExpressGatewayService", Outcome.UNKNOWN, "", "ECS accepted the call")
 
 
-def _poll(
-    ecs: Ecs, service: Service, known: frozenset[str], wanted: str | None, clock: Clock
-) -> _Deployed:
+def _poll(ecs: Ecs, before: _Before, wanted: str | None, clock: Clock) -> _Deployed:
     """Reads the service until it has a new deployment, of the revision `wanted` if possible."""
-    deployed = _read(ecs, service, known)
+    deployed = _read(ecs, before, wanted)
     for _ in range(_POLLS):
         if deployed.new and wanted in (None, *deployed.new):
             break
         clock.sleep(_PAUSE)
-        deployed = _read(ecs, service, known)
+        deployed = _read(ecs, before, wanted)
     return replace(deployed, task_definition_arn=wanted)
 
 
-def _read(ecs: Ecs, service: Service, known: frozenset[str]) -> _Deployed:
-    after = ecs.describe_service(service["clusterArn"], service["serviceArn"])[0] or {}
-    deployments = after.get("deployments") or ()
-    new = [each.get("taskDefinition", "") for each in deployments if each.get("id") not in known]
-    return _Deployed(after, new)
+def _read(ecs: Ecs, before: _Before, wanted: str | None) -> _Deployed:
+    """Reads the service. A new deployment of the earlier revision is somebody else's.
+
+    `wanted`: the update's revision. None: one that ECS registers.
+    """
+    names = before.service["clusterArn"], before.service["serviceArn"]
+    after = ecs.describe_service(*names)[0] or {}
+    new = [
+        each.get("taskDefinition", "")
+        for each in after.get("deployments") or ()
+        if each.get("id") not in before.deployment_ids
+    ]
+    others = before.task_definition_arn if before.task_definition_arn != wanted else None
+    return _Deployed(after, [arn for arn in new if arn != others])
 
 
 def _find_revision(ecs: Ecs, plan: Plan, arns: Sequence[str]) -> str | None:
