@@ -313,6 +313,18 @@ def test_after_a_lost_response_the_hook_is_read_before_anything_is_sent_again(
     assert paused.answers == [(paused.hook.id, CONTINUE, "me", True)]
 
 
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "NEWER", None])
+def test_an_answer_that_may_have_been_taken_stays_in_the_ledger(paused, status):
+    """The status of the hook does not show it, or ECS does not list the hook any more."""
+    hook, ecs = paused.hook, paused.world.ecs
+    listed = [{"hookId": hook.id, "status": status, "targetType": "PAUSE"}] if status else []
+    ecs.fail(CALL, TIMED_OUT, after_effect=True)
+    paused.world.before(CALL, lambda: ecs.show(lifecycleHookDetails=listed))
+    outcome = paused.answer()
+    assert outcome.verdict == "ApprovalError" and "is not known" in outcome.text
+    assert paused.answers == [(hook.id, CONTINUE, "me", False)] and paused.sent == 1
+
+
 def test_without_a_response_the_error_says_that_the_outcome_is_not_known(paused):
     paused.world.ecs.fail(CALL, TIMED_OUT, times=9)
     outcome = paused.answer()

@@ -181,6 +181,8 @@ class _Answering:
             hook = self._hook_of(deployment)
             if may_have_arrived and hook and approval.is_result_of(hook):
                 return
+            if may_have_arrived and (hook is None or not hook.is_decided):
+                break
             if hook is None or not hook.is_awaited or failure.outcome is Outcome.REFUSED:
                 self._withdraw(approval)
                 self._awaited_hook(deployment)

@@ -18,6 +18,7 @@ AWAITED = "AWAITING_ACTION"
 _PAUSE = "PAUSE"
 _RESULTS = {CONTINUE: "SUCCEEDED", ROLLBACK: "FAILED"}
 """The status of a hook after each action."""
+_ENDED = frozenset({*_RESULTS.values(), "TIMED_OUT"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class PauseHook:
     def is_awaited(self) -> bool:
         """Whether somebody has to answer it."""
         return self.status == AWAITED
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the status shows which answer ECS has taken, if any. IN_PROGRESS does not."""
+        return self.is_awaited or self.status in _ENDED
 
 
 @dataclass(frozen=True)
