@@ -6,18 +6,28 @@ Two answers at once, lost responses and kills make no second one.
 import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from ecs_updater.api import get_routes, post_routes
 from ecs_updater.api.query import DeploymentsQuery
+from ecs_updater.aws.dynamodb import Put
 from ecs_updater.context import Call
 from ecs_updater.deployments.approvals import answer_hook
-from ecs_updater.ledger.approvals import SENDING_SECONDS
+from ecs_updater.ledger.approvals import SENDING_SECONDS, Approvals
 from ecs_updater.ledger.entry import to_item
 from ecs_updater.ledger.lease import LEASE_SECONDS
 from ecs_updater.ledger.queries import UpdateQueries
-from ecs_updater.model.hook import APPROVE, CONTINUE, REJECT, ROLLBACK, HookAnswer
+from ecs_updater.model.hook import (
+    APPROVE,
+    AWAITED,
+    CONTINUE,
+    REJECT,
+    ROLLBACK,
+    Approval,
+    HookAnswer,
+)
 from ecs_updater_cli.batch.state import State, awaited_hook, status_of
 from fakes.memory_dynamodb import MemoryDynamodb
 from fakes.simulated_ecs import Timing, configuration_of, pause_at
@@ -164,6 +174,18 @@ def test_a_hook_that_the_deployment_does_not_await_is_409_and_names_the_awaited_
     assert not paused.sent and not paused.answers
 
 
+@pytest.mark.parametrize("hook_id", ["function", "other"])
+def test_of_several_hooks_the_awaited_one_is_named(paused, hook_id):
+    details = [
+        {"hookId": "function", "status": "IN_PROGRESS", "targetType": "AWS_LAMBDA"},
+        {"hookId": "earlier", "status": "SUCCEEDED", "targetType": "PAUSE"},
+        {"hookId": "awaited", "status": AWAITED, "targetType": "PAUSE"},
+    ]
+    paused.world.ecs.show(lifecycleHookDetails=details)
+    text = paused.answer(hook=SimpleNamespace(id=hook_id)).text
+    assert text.endswith(f"IN_PROGRESS at {STAGE} and awaits hook awaited"), text
+
+
 def test_a_hook_that_awaits_an_action_is_answered_without_its_type(paused):
     hook = paused.hook
     paused.world.ecs.show(lifecycleHookDetails=[{"hookId": hook.id, "status": "AWAITING_ACTION"}])
@@ -229,6 +251,49 @@ def test_the_answer_to_the_hook_of_a_rollback_reaches_its_deployment(make_world)
     assert paused.hook.status == "SUCCEEDED"
 
 
+def test_the_answer_is_sent_to_the_account_and_region_of_the_service(paused):
+    """The client of home knows no deployment of a target."""
+    world, asked = paused.world, []
+
+    class Home:
+        """The client of another account, with a target for that of the service."""
+
+        def for_arn(self, arn):
+            """The client of the ARN's account."""
+            asked.append(arn)
+            return world.boundary
+
+    given, environment = HookAnswer("update-1", paused.hook.id, CONTINUE), world.environment | ON
+    answer_hook(given, environment, Home(), Call(caller="me", clock=world.clock), world.table)
+    assert asked == [world.ecs.service.arn] and paused.sent == 1
+
+
+@pytest.mark.parametrize("status", ["STOP_REQUESTED", "ROLLBACK_REQUESTED"])
+def test_a_hook_of_a_deployment_that_is_being_stopped_awaits_no_answer(paused, status):
+    paused.world.ecs.show(
+        status=status, lifecycleHookDetails=[{"hookId": paused.hook.id, "status": AWAITED}]
+    )
+    outcome = paused.answer()
+    assert outcome.verdict == "HookNotAwaitedError" and not paused.sent and not paused.answers
+    assert outcome.text.endswith(f"awaits no answer: the service deployment is {status} at {STAGE}")
+
+
+def test_a_hook_of_somebody_elses_deployment_is_not_answered_for_the_update(paused):
+    """ECS had not named the update's service deployment yet."""
+    world, table = paused.world, paused.world.table
+    table.put(Put(to_item(replace(paused.entry, service_deployment_arn=None))))
+    world.ecs.redeploy()
+    world.pass_time(60)
+    outcome = paused.answer()
+    assert outcome.verdict == "HookNotAwaitedError" and not paused.sent
+    assert outcome.text.endswith("awaits no answer: the update has no service deployment")
+
+
+@pytest.mark.parametrize("caller, stored", [(None, "unknown"), ("a\nb", "a\\nb")])
+def test_the_caller_of_an_answer_is_one_line(paused, caller, stored):
+    assert paused.answer(caller=caller).answer["by"] == stored
+
+
 # While the update is waited for
 
 
@@ -251,6 +316,41 @@ def test_an_update_that_waits_keeps_the_answer_that_came_meanwhile(make_world, a
     (entry,) = world.history
     assert entry.is_ended and [each.action for each in entry.approvals] == [action]
     assert entry.approvals[0].is_confirmed
+
+
+def test_an_update_that_waits_keeps_each_of_several_answers(make_world):
+    """It knows the first one when the second one comes."""
+    hook = pause_at("PRE_PRODUCTION_TRAFFIC_SHIFT", minutes=60)
+    world = make_world(configuration=configuration_of("CANARY", hook, bake=1))
+    answers = []
+
+    def answer():
+        paused = Paused.__new__(Paused)
+        paused.world = world
+        process, world.process = world.process, None
+        if paused.deployment.awaited:
+            answers.append(paused.answer(caller=f"number {len(answers)}"))
+        world.process = process
+
+    for seconds in range(60, 600, 60):
+        world.ecs.clock.after(seconds, answer)
+    assert world.send(request_id="update-1", wait_seconds=700).verdict == "SUCCEEDED"
+    (entry,) = world.history
+    assert all(each.answer for each in answers)
+    assert [each.caller for each in entry.approvals] == ["number 0", "number 1"]
+    assert all(each.is_confirmed for each in entry.approvals)
+
+
+def test_an_answer_that_is_stored_when_the_update_ends_stays(paused):
+    assert paused.answer(caller="first").answer
+    world, approvals = paused.world, Approvals(paused.world.table, paused.world.clock.epoch)
+    at = paused.entry.approvals[0].at
+    late = Approval("late", "ecs-pause-other", CONTINUE, "second", at)
+    writes = "TransactWriteItems"
+    world.before(writes, lambda: approvals.claim(paused.entry, late), service="dynamodb")
+    world.pass_time(300)
+    assert paused.end() == "SUCCEEDED"
+    assert [caller for _, _, caller, _ in paused.answers] == ["first", "second"]
 
 
 # Two at once, lost responses, kills
@@ -284,6 +384,31 @@ def test_of_two_answers_that_read_the_hook_at_once_one_is_sent(paused):
     assert others[0].answer and outcome.verdict == "HookNotAwaitedError"
     assert "it was rejected by second at " in outcome.text
     assert paused.answers == [(paused.hook.id, ROLLBACK, "second", True)] and paused.sent == 1
+
+
+def test_an_answer_to_an_update_that_ends_meanwhile_is_not_stored(paused):
+    client, deployment, hook = paused.world.ecs.client(), paused.deployment, paused.hook
+
+    def end():
+        client.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=hook.id)
+        assert paused.end() == "SUCCEEDED"
+
+    paused.world.before("UpdateItem", end, service="dynamodb")
+    outcome = paused.answer(ROLLBACK)
+    assert outcome.verdict == "HookNotAwaitedError" and not paused.answers and paused.sent == 1
+    assert outcome.text.endswith("awaits no answer: the update has ended with SUCCEEDED")
+
+
+def test_an_answer_that_ecs_has_taken_stays_the_only_one_where_ecs_shows_it_late(paused):
+    hook = paused.hook
+    assert paused.answer(caller="first").answer
+    late = [{"hookId": hook.id, "status": AWAITED, "targetType": "PAUSE"}]
+    paused.world.ecs.show(status="IN_PROGRESS", lifecycleHookDetails=late)
+    paused.world.pass_time(SENDING_SECONDS + 1)
+    outcome = paused.answer(ROLLBACK, hook=hook, caller="second")
+    assert outcome.verdict == "HookNotAwaitedError" and paused.sent == 1
+    assert "it was approved by first at " in outcome.text
+    assert paused.answers == [(hook.id, CONTINUE, "first", True)]
 
 
 def test_an_answer_that_somebody_gave_beside_the_updater_is_409_and_not_recorded(paused):
@@ -335,6 +460,13 @@ def test_without_a_response_the_error_says_that_the_outcome_is_not_known(paused)
     paused.world.pass_time(SENDING_SECONDS)
     assert paused.answer(ROLLBACK, caller="second").answer
     assert paused.answers == [(paused.hook.id, ROLLBACK, "second", True)]
+
+
+def test_nothing_is_sent_again_when_another_answer_may_soon_be_sent(paused):
+    world = paused.world
+    world.ecs.fail(CALL, TIMED_OUT, times=9)
+    world.before(CALL, lambda: world.clock.sleep(SENDING_SECONDS / 2), times=9)
+    assert paused.answer().verdict == "ApprovalError" and paused.sent == 1
 
 
 @pytest.mark.parametrize("fault, code", [(DENIED, "AccessDenied"), (THROTTLED, "Throttling")])

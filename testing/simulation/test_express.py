@@ -88,6 +88,50 @@ def test_fields_that_are_newer_than_the_sdk_survive(managed):
     assert sent(managed)[0]["primaryContainer"] == container | {"image": "app:2"}
 
 
+@pytest.mark.parametrize(
+    "revisions, used",
+    [
+        (("running", "later"), 0),
+        (("earlier", "running", "later"), 1),
+        (("earlier", "later"), 1),
+        (("later", None, "earlier"), 0),
+    ],
+)
+def test_the_configuration_of_the_running_revision_is_sent_back_else_the_newest(
+    managed, monkeypatch, revisions, used
+):
+    times = {"earlier": 1.0, "running": 2.0, "later": 3.0}
+    arns = {"running": managed.ecs.running_arn}
+    listed = [
+        {
+            "taskDefinitionArn": arns.get(name, f"{managed.ecs.running_arn}0"),
+            "primaryContainer": {"image": "busybox", "containerPort": 8000 + number},
+            **({"createdAt": times[name]} if name else {}),
+        }
+        for number, name in enumerate(revisions)
+    ]
+    express = managed.ecs._operations.express  # pylint: disable=protected-access
+    service = express.describe({"serviceArn": managed.ecs.service.arn})["service"]
+    answer = {"service": {**service, "activeConfigurations": listed}}
+    monkeypatch.setattr(express, "describe", lambda _: answer)
+    assert managed.send(**SILENCE).verdict == "IN_PROGRESS"
+    assert sent(managed)[0]["primaryContainer"] == {"image": "app:2", "containerPort": 8000 + used}
+
+
+@pytest.mark.parametrize("configurations", [[], [{"cpu": "256"}]])
+def test_without_a_container_to_send_back_the_revision_is_registered(
+    managed, monkeypatch, configurations
+):
+    express = managed.ecs._operations.express  # pylint: disable=protected-access
+    service = express.describe({"serviceArn": managed.ecs.service.arn})["service"]
+    answer = {"service": {**service, "activeConfigurations": configurations}}
+    monkeypatch.setattr(express, "describe", lambda _: answer)
+    assert managed.send(**SILENCE).verdict == "IN_PROGRESS"
+    new = managed.ecs.running_arn
+    assert sent(managed) == [{"serviceArn": managed.ecs.service.arn, "taskDefinitionArn": new}]
+    assert managed.ecs.running_images == {"Main": "app:2"}
+
+
 @BOTH
 def test_the_verdict_comes_from_the_service_deployment_after_the_bake_time(make_world, options):
     world = make_world(**options)
