@@ -9,7 +9,8 @@ from ecs_updater.errors import (
     UnknownOutcomeError,
 )
 from ecs_updater.ledger.lease import LEASE_SECONDS
-from fakes.simulated_ecs import EXPRESS, Image
+from ecs_updater.model.express import has_only_known_fields
+from fakes.simulated_ecs import EXPRESS, Image, configuration_of
 from fakes.wire import CONNECTION_RESET, DENIED, REFUSED, TIMED_OUT
 from support.rollout_world import EVENT, OLD_TAGS, ROLLBACK
 from support.trouble import KILLED_AFTER, Trouble
@@ -224,6 +225,36 @@ def test_a_forced_deployment_and_a_circuit_breaker_setting_change_nothing_else(m
         {"cluster", "service", "forceNewDeployment"}
     ]
     assert sent(managed) == []
+
+
+def test_a_forced_deployment_adds_no_alarms(make_world):
+    """ECS manages the deployment configuration, also of a service that has no alarms."""
+    world = make_world(**{**EXPRESS, "configuration": configuration_of("CANARY", bake=3)})
+    fields = {"ecs_image_name": "busybox", **SILENCE, "force_new_deployment": True}
+    outcome = world.send(environment={"DEPLOYMENT_ALARMS": "errors"}, **fields)
+    assert outcome.verdict == "IN_PROGRESS", outcome.text
+    (body,) = sent(world, "UpdateService")
+    assert set(body) == {"cluster", "service", "forceNewDeployment"}
+
+
+@pytest.mark.parametrize(
+    "container, task",
+    [
+        ({"healthCheck": {"command": ["CMD", "true"]}}, {}),
+        ({"cpu": 64}, {}),
+        ({"newerField": 1}, {}),
+        ({}, {"volumes": [{"name": "data"}]}),
+        ({}, {"newerField": {"member": 1}}),
+        ({"name": "web"}, {}),
+    ],
+)
+def test_a_revision_with_a_field_that_ecs_does_not_set_is_the_customers(container, task):
+    """To send ``primaryContainer`` could lose the field."""
+    known = {"family": "api", "containerDefinitions": [MAIN], "volumes": [], "cpu": "256"}
+    assert has_only_known_fields(known)
+    assert not has_only_known_fields(
+        {**known, **task, "containerDefinitions": [{**MAIN, **container}]}
+    )
 
 
 def test_the_tag_of_ecs_stays(make_world):
