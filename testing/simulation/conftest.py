@@ -4,6 +4,7 @@ import pytest
 
 from ecs_updater.log import logger
 from fakes.memory_dynamodb import MemoryDynamodb
+from support.paused import PAUSED, Paused
 from support.rollout_world import World, boundary_of
 
 
@@ -40,3 +41,9 @@ def _make_world(dynamodb, monkeypatch):
 def _world(make_world):
     """A world with a ledger."""
     return make_world()
+
+
+@pytest.fixture(name="paused")
+def _paused(make_world):
+    """An update that awaits an answer."""
+    return Paused(make_world(configuration=PAUSED))
