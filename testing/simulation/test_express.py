@@ -291,6 +291,21 @@ def test_a_deployment_of_the_earlier_revision_is_not_taken_for_that_of_a_lost_an
 
 
 @BOTH
+def test_nothing_is_sent_again_after_the_lease_was_taken_over(make_world, options):
+    world = make_world(**options)
+    world.ecs.fail(UPDATE, TIMED_OUT, after_effect=False)
+
+    def take_over():
+        world.pass_time(LEASE_SECONDS)
+        world.reconcile()
+
+    world.before(UPDATE, take_over)
+    outcome = world.send(**WAIT, ecs_container_name="Main")
+    assert isinstance(outcome.error, UnknownOutcomeError), outcome.text
+    assert len(sent(world)) == 1 and len(world.made) == 1
+
+
+@BOTH
 def test_a_deployment_that_is_listed_late_is_waited_for(make_world, options):
     world = make_world(**options, stale_reads=5)
     assert world.send(**WAIT, ecs_container_name="Main").verdict == "SUCCEEDED"
