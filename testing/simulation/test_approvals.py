@@ -176,19 +176,19 @@ def test_the_answer_to_the_hook_of_a_rollback_reaches_its_deployment(make_world)
 
 def test_the_answer_is_sent_to_the_account_and_region_of_the_service(paused):
     """The client of home knows no deployment of a target."""
-    world, asked = paused.world, []
+    world, arns = paused.world, []
 
     class Home:
         """The client of another account, with a target for that of the service."""
 
         def for_arn(self, arn):
             """The client of the ARN's account."""
-            asked.append(arn)
+            arns.append(arn)
             return world.boundary
 
     given, environment = HookAnswer("update-1", paused.hook.id, CONTINUE), world.environment | ON
     answer_hook(given, environment, Home(), Call(caller="me", clock=world.clock), world.table)
-    assert asked == [world.ecs.service.arn] and paused.sent == 1
+    assert arns == [world.ecs.service.arn] and paused.sent == 1
 
 
 @pytest.mark.parametrize("status", ["STOP_REQUESTED", "ROLLBACK_REQUESTED"])
