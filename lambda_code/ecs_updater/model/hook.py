@@ -33,7 +33,7 @@ class PauseHook:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody has to answer it."""
+        """Whether it awaits an answer."""
         return self.status == AWAITED
 
     @property
@@ -56,7 +56,7 @@ class HookAnswer:
 
 @dataclass(frozen=True)
 class Approval:
-    """The answer of somebody to a hook."""
+    """An answer to a hook, as the ledger stores it."""
 
     id: str
     """Unique for each attempt."""
@@ -88,25 +88,27 @@ class Approval:
         }
 
 
+def hook_details_of(service_deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Returns the hooks of an item in DescribeServiceDeployments, the awaited ones first."""
+    details = service_deployment.get("lifecycleHookDetails") or ()
+    return sorted(details, key=lambda detail: detail.get("status") != AWAITED)
+
+
 def pause_hooks_of(service_deployment: Mapping[str, Any]) -> Iterator[PauseHook]:
     """Yields the PAUSE hooks of an item in DescribeServiceDeployments, the awaited ones first.
 
     ECS does not name the stage of a hook: an awaited one is of the current stage.
     """
-    details = [
-        detail
-        for detail in service_deployment.get("lifecycleHookDetails") or ()
-        # Only a PAUSE hook awaits an action.
-        if detail.get("targetType") == _PAUSE or detail.get("status") == AWAITED
-        if detail.get("hookId")
-    ]
     stage = service_deployment.get("lifecycleStage") or ""
-    for detail in sorted(details, key=lambda detail: detail.get("status") != AWAITED):
+    for detail in hook_details_of(service_deployment):
         status = detail.get("status") or ""
-        yield PauseHook(detail["hookId"], status, stage if status == AWAITED else "")
+        # Only a PAUSE hook awaits an action.
+        is_pause = detail.get("targetType") == _PAUSE or status == AWAITED
+        if is_pause and detail.get("hookId"):
+            yield PauseHook(detail["hookId"], status, stage if status == AWAITED else "")
 
 
 def awaited_hook_of(service_deployment: Mapping[str, Any]) -> PauseHook | None:
-    """Returns the hook that somebody has to answer, or None. Of several the first."""
+    """Returns the first hook that awaits an answer, or None."""
     first = next(pause_hooks_of(service_deployment), None)
     return first if first and first.is_awaited else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ..model.hook import AWAITED, hook_details_of
 from ..model.strategy import BAKE_TIME, TRAFFIC_SHIFT
 
 _FAILED_ROLLBACK = "ROLLBACK_FAILED"
@@ -26,7 +27,7 @@ class Hook:
 
     id: str
     is_pause: bool
-    """Whether somebody has to answer it, by ContinueServiceDeployment. Else a function runs."""
+    """Whether it awaits ContinueServiceDeployment. Otherwise a function runs."""
     target: str = ""
     """ARN of the function."""
     expires_at: datetime | None = None
@@ -92,7 +93,7 @@ class ServiceDeployment:  # pylint: disable=too-many-instance-attributes
             updated_at=answer.get("updatedAt"),
             has_circuit_breaker=breaker != "DISABLED" if breaker else None,
             strategy=(answer.get("deploymentConfiguration") or {}).get("strategy") or "",
-            hook=_open_hook(hooks),
+            hook=_open_hook(answer),
             production=target.get("requestedProductionTrafficWeight"),
             test=target.get("requestedTestTrafficWeight"),
             is_timed=is_timed,
@@ -201,14 +202,14 @@ def _has_failed(hook: Mapping[str, Any]) -> bool:
     return is_over or hook.get("status") == "FAILED"
 
 
-def _open_hook(hooks: Any) -> Hook | None:
-    """Returns the hook without a result, an awaited answer first."""
-    waiting = [hook for hook in hooks if hook.get("status") in ("AWAITING_ACTION", "IN_PROGRESS")]
-    waiting.sort(key=lambda hook: hook.get("status") != "AWAITING_ACTION")
-    for hook in waiting:
+def _open_hook(answer: Mapping[str, Any]) -> Hook | None:
+    """Returns the hook without a result, an awaited one first."""
+    for hook in hook_details_of(answer):
+        if hook.get("status") not in (AWAITED, "IN_PROGRESS"):
+            continue
         return Hook(
             id=hook.get("hookId") or "",
-            is_pause=hook.get("status") == "AWAITING_ACTION",
+            is_pause=hook.get("status") == AWAITED,
             target=hook.get("targetArn") or "",
             expires_at=hook.get("expiresAt"),
             timeout_action=hook.get("timeoutAction") or "",
