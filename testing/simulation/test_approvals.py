@@ -1,4 +1,4 @@
-"""Approvals: a PAUSE hook is answered by whoever was first, and the ledger has who it was."""
+"""Approvals: a PAUSE hook is answered once. The ledger has the caller and the time."""
 
 import json
 from dataclasses import replace
