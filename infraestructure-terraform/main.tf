@@ -64,6 +64,7 @@ module "ecs_updater" {
   express_services       = var.express_services
   permissions_boundary   = var.permissions_boundary
   deletion_protection    = var.deletion_protection
+  tracing                = var.tracing
 
   api   = { api_auth = var.api_auth, account_log_role = var.account_log_role, environment = var.environment }
   fleet = {}

@@ -165,6 +165,12 @@ variable "deletion_protection" {
   default     = null
 }
 
+variable "tracing" {
+  description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on."
+  type        = string
+  default     = null
+}
+
 variable "api_auth" {
   description = "Authentication of the API: key (API key) or iam (API key and IAM signature)."
   type        = string

@@ -14,6 +14,9 @@ allowed=("AllowedImages=${ALLOWED_IMAGES:-}" "AllowedServices=${ALLOWED_SERVICES
 allows() { case ",${ALLOWED_FIELDS:-}," in *",$1,"* | *',*,'*) echo true ;; *) echo false ;; esac; }
 tasks=("RunTasks=$(allows run_before)" "TaskLogGroupName=${TASK_LOG_GROUP:-}" "ExpressServices=${EXPRESS_SERVICES:-false}")
 
+# What every stack with functions has.
+shared=("Tracing=${TRACING:-PassThrough}")
+
 # The targets of ledger and function.
 targets=("TargetsParameterName=${TARGETS_PARAMETER:-}" "TargetRoleArns=${TARGET_ROLE_ARNS:-}")
 
@@ -102,7 +105,7 @@ package_template() {
 # deploy_ledger: deploys the ledger's stack from the same bundle, and adds its outputs to `output`.
 deploy_ledger() {
   local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
-    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles" "${tasks[@]}" "${targets[@]}"
+    "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles" "${tasks[@]}" "${targets[@]}" "${shared[@]}"
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
   say "uploading the bundle"
   package_template 02-ledger
@@ -139,7 +142,7 @@ function_parameters() {
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
     "LedgerClusterName=${output[LedgerClusterName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}"
-    "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)" "${targets[@]}")
+    "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)" "${targets[@]}" "${shared[@]}")
 }
 
 # set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.

@@ -12,6 +12,7 @@ variables {
     log_group_name    = "/aws/lambda/updater"
     ledger_table_name = "a-ledger"
     log_level         = "INFO"
+    tracing           = "PassThrough"
     environment       = { LEDGER_TABLE = "a-ledger", ALLOWED_SERVICES = "shop/*" }
   }
 }

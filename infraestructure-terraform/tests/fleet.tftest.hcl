@@ -14,6 +14,7 @@ variables {
     alarm_topic_arn   = ""
     ledger_table_name = "a-ledger"
     log_level         = "INFO"
+    tracing           = "PassThrough"
     endpoint_url      = ""
     environment       = { LEDGER_TABLE = "a-ledger", ECS_ARN_PREFIX = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", TARGETS_PARAMETER = "" }
   }

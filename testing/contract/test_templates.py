@@ -44,7 +44,7 @@ ONLY_STAR = (
         for channel in ("ControlChannel", "DataChannel")
     }
     | {"ecr:DescribePullThroughCacheRules", "application-autoscaling:DescribeScalableTargets"}
-    | {"tag:GetResources"}
+    | {"tag:GetResources", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
     | {
         f"elasticloadbalancing:Describe{kind}"
         for kind in ("Listeners", "Rules", "TargetGroups", "TargetHealth")
@@ -71,6 +71,7 @@ ALL = {
     "TaskLogGroupName": "/ecs/*",
     "ReadScalableTargets": "true",
     "ExpressServices": "true",
+    "Tracing": "Active",
 }
 """The parameters with which the function may do all that it ever may."""
 

@@ -64,6 +64,7 @@ SETTINGS = {
     "UPDATE_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/a,arn:aws:iam::111111111111:user/b/*",
     "READ_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/c",
     "EXPRESS_SERVICES": "true",
+    "TRACING": "Active",
     "LAUNCH_TYPE": "EC2",
     "STRATEGY": "LINEAR",
     "RESERVED_CONCURRENCY": "2",

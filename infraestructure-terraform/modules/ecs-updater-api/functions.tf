@@ -31,9 +31,8 @@ resource "aws_lambda_function" "update" {
     application_log_level = var.updater.log_level
   }
 
-  # Passes the caller's trace on and starts none.
   tracing_config {
-    mode = "PassThrough"
+    mode = var.updater.tracing
   }
 
   environment {
@@ -90,9 +89,8 @@ resource "aws_lambda_function" "status" {
     application_log_level = var.updater.log_level
   }
 
-  # Passes the caller's trace on and starts none.
   tracing_config {
-    mode = "PassThrough"
+    mode = var.updater.tracing
   }
 
   environment {

@@ -28,7 +28,7 @@ resource "aws_api_gateway_deployment" "this" {
 }
 
 resource "aws_api_gateway_stage" "this" {
-  #checkov:skip=CKV_AWS_73:the functions pass traces on; X-Ray of the stage costs per call
+  #checkov:skip=CKV_AWS_73:tracing decides: X-Ray costs per trace
   #checkov:skip=CKV_AWS_120:a cache would show services as they were, and costs per hour
   #checkov:skip=CKV2_AWS_4:access logs have every request; execution logs would also store bodies, without expiry
   #checkov:skip=CKV2_AWS_29:a firewall costs per month; API key, quota and throttling bound the requests
@@ -37,7 +37,7 @@ resource "aws_api_gateway_stage" "this" {
   deployment_id        = aws_api_gateway_deployment.this.id
   stage_name           = var.stage_name
   description          = "Stage of the API"
-  xray_tracing_enabled = false
+  xray_tracing_enabled = var.updater.tracing == "Active"
 
   access_log_settings {
     # Built from the name, so that a plan shows it.

@@ -42,6 +42,9 @@ resource "aws_iam_role_policy" "status" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.status.name}:*"
       },
+      # The actions have no resource type.
+      ], var.updater.tracing == "PassThrough" ? [] : [
+      { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
       ], local.targets_parameter == "" ? [] : [
       {
         Sid      = "ReadTargets"

@@ -11,6 +11,7 @@ variable "updater" {
     permissions_boundary = string
     ledger_table_name    = string
     log_level            = string
+    tracing              = string
     log_retention_days   = number
     endpoint_url         = string
     environment          = map(string)

@@ -26,9 +26,8 @@ resource "aws_lambda_function" "this" {
     application_log_level = var.updater.log_level
   }
 
-  # Passes the caller's trace on and starts none.
   tracing_config {
-    mode = "PassThrough"
+    mode = var.updater.tracing
   }
 
   environment {

@@ -9,6 +9,7 @@ variable "updater" {
     log_group_name    = string
     ledger_table_name = string
     log_level         = string
+    tracing           = string
     environment       = map(string)
   })
   nullable = false

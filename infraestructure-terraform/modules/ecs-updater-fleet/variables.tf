@@ -11,6 +11,7 @@ variable "updater" {
     alarm_topic_arn   = string
     ledger_table_name = string
     log_level         = string
+    tracing           = string
     endpoint_url      = string
     environment       = map(string)
   })

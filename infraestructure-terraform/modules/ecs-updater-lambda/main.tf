@@ -70,9 +70,8 @@ resource "aws_lambda_function" "this" {
     application_log_level = var.log_level
   }
 
-  # Passes the caller's trace on and starts none.
   tracing_config {
-    mode = "PassThrough"
+    mode = var.tracing
   }
 
   environment {
@@ -256,6 +255,10 @@ resource "aws_iam_role_policy" "this" {
           Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
           Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
         },
+      ],
+      # The actions have no resource type.
+      var.tracing == "PassThrough" ? [] : [
+        { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
       ],
       # ARNs are built from the names, so that a plan shows the whole policy.
       [

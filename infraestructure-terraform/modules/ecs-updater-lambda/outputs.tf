@@ -48,6 +48,7 @@ output "updater" {
     ledger_table_name    = var.ledger_table_name
     log_level            = var.log_level
     log_retention_days   = var.log_retention_days
+    tracing              = var.tracing
     endpoint_url         = var.endpoint_url
     environment          = local.environment
   }

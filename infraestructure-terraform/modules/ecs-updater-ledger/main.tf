@@ -93,9 +93,8 @@ resource "aws_lambda_function" "completer" {
     application_log_level = var.log_level
   }
 
-  # Passes the caller's trace on and starts none.
   tracing_config {
-    mode = "PassThrough"
+    mode = var.tracing
   }
 
   environment {
@@ -218,6 +217,9 @@ resource "aws_iam_role_policy" "completer" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.completer.name}:*"
       },
+      # The actions have no resource type.
+      ], var.tracing == "PassThrough" ? [] : [
+      { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
       ], !var.run_tasks ? [] : [
       {
         Sid       = "StopTasks"

@@ -259,3 +259,15 @@ variable "log_retention_days" {
     error_message = "log_retention_days must be a retention that CloudWatch Logs supports, such as 14, 90 or 365."
   }
 }
+
+variable "tracing" {
+  description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on."
+  type        = string
+  default     = "PassThrough"
+  nullable    = false
+
+  validation {
+    condition     = contains(["PassThrough", "Active"], var.tracing)
+    error_message = "tracing must be PassThrough or Active."
+  }
+}

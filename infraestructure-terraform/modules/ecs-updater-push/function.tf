@@ -26,9 +26,8 @@ resource "aws_lambda_function" "this" {
     application_log_level = var.updater.log_level
   }
 
-  # Passes the caller's trace on and starts none.
   tracing_config {
-    mode = "PassThrough"
+    mode = var.updater.tracing
   }
 
   environment {
@@ -91,7 +90,7 @@ resource "aws_iam_role_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       # The Service Authorization Reference lists no resource type for this action.
       { Sid = "FindServices", Effect = "Allow", Action = "tag:GetResources", Resource = "*" },
       { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
@@ -135,7 +134,10 @@ resource "aws_iam_role_policy" "this" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.this.name}:*"
       },
-    ]
+      # The actions have no resource type.
+      ], var.updater.tracing == "PassThrough" ? [] : [
+      { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
+    ])
   })
 }
 

@@ -10,6 +10,7 @@ variable "updater" {
     alarm_topic_arn      = string
     ledger_table_name    = string
     log_level            = string
+    tracing              = string
     log_retention_days   = number
     endpoint_url         = string
     environment          = map(string)

@@ -38,6 +38,7 @@ module "ledger" {
   endpoint_url       = var.endpoint_url
   log_level          = var.settings.log_level
   log_retention_days = var.settings.log_retention_days
+  tracing            = var.tracing
 }
 
 module "lambda" {
@@ -88,6 +89,7 @@ module "lambda" {
   alarm_topic_arn    = var.settings.alarm_topic_arn
   log_level          = var.settings.log_level
   log_retention_days = var.settings.log_retention_days
+  tracing            = var.tracing
 }
 
 module "api" {

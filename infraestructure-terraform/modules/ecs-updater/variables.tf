@@ -186,6 +186,12 @@ variable "permissions_boundary" {
   default     = null
 }
 
+variable "tracing" {
+  description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on. Default: PassThrough."
+  type        = string
+  default     = null
+}
+
 variable "deletion_protection" {
   description = "Deletion protection of the ledger's table. Default: true."
   type        = bool
