@@ -65,6 +65,7 @@ module "ecs_updater" {
   permissions_boundary   = var.permissions_boundary
   deletion_protection    = var.deletion_protection
   tracing                = var.tracing
+  kms_key_arn            = var.kms_key_arn
 
   api   = { api_auth = var.api_auth, account_log_role = var.account_log_role, environment = var.environment }
   fleet = {}

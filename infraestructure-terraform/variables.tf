@@ -165,6 +165,12 @@ variable "deletion_protection" {
   default     = null
 }
 
+variable "kms_key_arn" {
+  description = "Optional ARN of a KMS key for log groups, table, queues and variables of the functions."
+  type        = string
+  default     = null
+}
+
 variable "tracing" {
   description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on."
   type        = string

@@ -15,7 +15,7 @@ allows() { case ",${ALLOWED_FIELDS:-}," in *",$1,"* | *',*,'*) echo true ;; *) e
 tasks=("RunTasks=$(allows run_before)" "TaskLogGroupName=${TASK_LOG_GROUP:-}" "ExpressServices=${EXPRESS_SERVICES:-false}")
 
 # What every stack with functions has.
-shared=("Tracing=${TRACING:-PassThrough}")
+shared=("Tracing=${TRACING:-PassThrough}" "KmsKeyArn=${KMS_KEY_ARN:-}")
 
 # The targets of ledger and function.
 targets=("TargetsParameterName=${TARGETS_PARAMETER:-}" "TargetRoleArns=${TARGET_ROLE_ARNS:-}")

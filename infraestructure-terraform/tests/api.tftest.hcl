@@ -31,6 +31,7 @@ variables {
     ledger_table_name    = "a-ledger"
     log_level            = "INFO"
     tracing              = "PassThrough"
+    kms_key_arn          = ""
     log_retention_days   = 14
     endpoint_url         = ""
     environment          = { LEDGER_TABLE = "a-ledger", ECS_ARN_PREFIX = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", TARGETS_PARAMETER = "" }

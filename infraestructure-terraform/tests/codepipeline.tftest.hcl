@@ -13,6 +13,7 @@ variables {
     ledger_table_name = "a-ledger"
     log_level         = "INFO"
     tracing           = "PassThrough"
+    kms_key_arn       = ""
     environment       = { LEDGER_TABLE = "a-ledger", ALLOWED_SERVICES = "shop/*" }
   }
 }

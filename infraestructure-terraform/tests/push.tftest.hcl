@@ -14,6 +14,7 @@ variables {
     ledger_table_name    = "a-ledger"
     log_level            = "INFO"
     tracing              = "PassThrough"
+    kms_key_arn          = ""
     log_retention_days   = 30
     endpoint_url         = ""
     environment          = { ALLOWED_IMAGES = "a/*", ALLOWED_SERVICES = "shop/*", LEDGER_TABLE = "a-ledger", TASK_DEF = "web", ECS_ARN_PREFIX = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:" }

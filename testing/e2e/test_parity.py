@@ -65,6 +65,7 @@ SETTINGS = {
     "READ_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/c",
     "EXPRESS_SERVICES": "true",
     "TRACING": "Active",
+    "KMS_KEY_ARN": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef",
     "LAUNCH_TYPE": "EC2",
     "STRATEGY": "LINEAR",
     "RESERVED_CONCURRENCY": "2",

@@ -10,7 +10,7 @@ resource "aws_lambda_function" "update" {
   #checkov:skip=CKV_AWS_115:the lease serialises the updates of a service; reserved concurrency is taken from other functions
   #checkov:skip=CKV_AWS_116:it is only invoked synchronously
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name    = "${local.api}-update"
   description      = "Updates and rolls back ECS services for the HTTP API"
@@ -30,6 +30,8 @@ resource "aws_lambda_function" "update" {
     log_format            = "JSON"
     application_log_level = var.updater.log_level
   }
+
+  kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
 
   tracing_config {
     mode = var.updater.tracing
@@ -69,7 +71,7 @@ resource "aws_lambda_function" "status" {
   #checkov:skip=CKV_AWS_115:the throttling of the API bounds the concurrency; reserved concurrency is taken from other functions
   #checkov:skip=CKV_AWS_116:it is only invoked synchronously
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name                  = "${local.api}-status"
   description                    = "Lists ECS services and their updates for the HTTP API"
@@ -88,6 +90,8 @@ resource "aws_lambda_function" "status" {
     log_format            = "JSON"
     application_log_level = var.updater.log_level
   }
+
+  kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
 
   tracing_config {
     mode = var.updater.tracing

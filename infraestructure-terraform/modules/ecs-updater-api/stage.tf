@@ -80,8 +80,9 @@ resource "aws_api_gateway_method_settings" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
+  #checkov:skip=CKV_AWS_158:kms_key_arn sets a key; without it CloudWatch encrypts it with its own
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/apigateway/${local.api}"
   retention_in_days = var.updater.log_retention_days
+  kms_key_id        = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
 }

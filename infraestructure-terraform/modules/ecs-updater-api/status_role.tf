@@ -45,6 +45,14 @@ resource "aws_iam_role_policy" "status" {
       # The actions have no resource type.
       ], var.updater.tracing == "PassThrough" ? [] : [
       { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
+      ], var.updater.kms_key_arn == "" ? [] : [
+      {
+        Sid       = "UseKey"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = var.updater.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}", "lambda.${local.region}.${data.aws_partition.current.dns_suffix}"] } }
+      },
       ], local.targets_parameter == "" ? [] : [
       {
         Sid      = "ReadTargets"
@@ -59,8 +67,9 @@ resource "aws_iam_role_policy" "status" {
 }
 
 resource "aws_cloudwatch_log_group" "status" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
+  #checkov:skip=CKV_AWS_158:kms_key_arn sets a key; without it CloudWatch encrypts it with its own
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.api}-status"
   retention_in_days = var.updater.log_retention_days
+  kms_key_id        = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
 }

@@ -10,6 +10,7 @@ variable "updater" {
     ledger_table_name = string
     log_level         = string
     tracing           = string
+    kms_key_arn       = string
     environment       = map(string)
   })
   nullable = false

@@ -48,6 +48,14 @@ resource "aws_iam_policy" "sender" {
       { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
       # For dry runs. The action has no resource type.
       { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
+      ], var.updater.kms_key_arn == "" ? [] : [
+      {
+        Sid       = "UseKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = var.updater.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}", "sqs.${local.region}.${data.aws_partition.current.dns_suffix}"] } }
+      },
       # For entries with a target.
       ], local.targets_parameter == "" ? [] : [
       {

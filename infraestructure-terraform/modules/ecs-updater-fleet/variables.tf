@@ -12,6 +12,7 @@ variable "updater" {
     ledger_table_name = string
     log_level         = string
     tracing           = string
+    kms_key_arn       = string
     endpoint_url      = string
     environment       = map(string)
   })

@@ -5,7 +5,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:the event source mapping bounds the concurrency; reserved concurrency is taken from other functions
   #checkov:skip=CKV_AWS_116:nothing invokes it asynchronously: the queue has a dead-letter queue
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name = local.fleet
   description   = "Processes queued updates of ECS services"
@@ -25,6 +25,8 @@ resource "aws_lambda_function" "this" {
     log_format            = "JSON"
     application_log_level = var.updater.log_level
   }
+
+  kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
 
   tracing_config {
     mode = var.updater.tracing

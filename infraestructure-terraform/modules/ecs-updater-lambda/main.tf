@@ -45,7 +45,7 @@ locals {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name = var.function_name
   description   = "Updates the image and tags of an ECS service"
@@ -69,6 +69,8 @@ resource "aws_lambda_function" "this" {
     log_format            = "JSON"
     application_log_level = var.log_level
   }
+
+  kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
 
   tracing_config {
     mode = var.tracing
@@ -260,6 +262,15 @@ resource "aws_iam_role_policy" "this" {
       var.tracing == "PassThrough" ? [] : [
         { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
       ],
+      var.kms_key_arn == "" ? [] : [
+        {
+          Sid       = "UseKey"
+          Effect    = "Allow"
+          Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource  = var.kms_key_arn
+          Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}", "lambda.${local.region}.${data.aws_partition.current.dns_suffix}", "sqs.${local.region}.${data.aws_partition.current.dns_suffix}"] } }
+        },
+      ],
       # ARNs are built from the names, so that a plan shows the whole policy.
       [
         {
@@ -280,10 +291,11 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
+  #checkov:skip=CKV_AWS_158:kms_key_arn sets a key; without it CloudWatch encrypts it with its own
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${var.function_name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn == "" ? null : var.kms_key_arn
 }
 
 # Events of asynchronous invocations whose last attempt failed.
@@ -291,7 +303,8 @@ resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.function_name}-dead-letters"
   message_retention_seconds = 1209600
   max_message_size          = 262144
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.kms_key_arn == "" ? null : var.kms_key_arn
+  sqs_managed_sse_enabled   = var.kms_key_arn == "" ? true : null
 }
 
 resource "aws_sqs_queue_policy" "dead_letters" {

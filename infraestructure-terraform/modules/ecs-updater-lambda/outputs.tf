@@ -49,6 +49,7 @@ output "updater" {
     log_level            = var.log_level
     log_retention_days   = var.log_retention_days
     tracing              = var.tracing
+    kms_key_arn          = var.kms_key_arn
     endpoint_url         = var.endpoint_url
     environment          = local.environment
   }

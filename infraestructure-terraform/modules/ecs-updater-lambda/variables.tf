@@ -499,3 +499,15 @@ variable "tracing" {
     error_message = "tracing must be PassThrough or Active."
   }
 }
+
+variable "kms_key_arn" {
+  description = "Optional ARN of a KMS key for log groups, table, queues and variables of the functions. If empty, AWS encrypts them with keys of its own."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:kms:[a-z0-9-]+:\\d{12}:key/[a-zA-Z0-9-]+)?$", var.kms_key_arn))
+    error_message = "kms_key_arn must be empty or the ARN of a key."
+  }
+}

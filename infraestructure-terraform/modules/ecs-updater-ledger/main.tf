@@ -16,7 +16,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
-  #checkov:skip=CKV_AWS_119:DynamoDB encrypts it with an AWS owned key; a customer key costs per month and request, and the history has no secret
+  #checkov:skip=CKV_AWS_119:kms_key_arn sets a key; without it DynamoDB encrypts it with its own
   name                        = "${var.function_name}-ledger"
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "pk"
@@ -57,6 +57,14 @@ resource "aws_dynamodb_table" "this" {
     enabled        = true
   }
 
+  dynamic "server_side_encryption" {
+    for_each = var.kms_key_arn == "" ? [] : [var.kms_key_arn]
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
+  }
+
   point_in_time_recovery {
     enabled = true
   }
@@ -72,7 +80,7 @@ resource "aws_lambda_function" "completer" {
   #checkov:skip=CKV_AWS_115:the lease serialises the updates of a service; reserved concurrency is taken from other functions
   #checkov:skip=CKV_AWS_116:no event needs a retry: the next run of the reconciler repeats the work
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name = local.completer
   description   = "Finishes open updates of ECS services"
@@ -92,6 +100,8 @@ resource "aws_lambda_function" "completer" {
     log_format            = "JSON"
     application_log_level = var.log_level
   }
+
+  kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
 
   tracing_config {
     mode = var.tracing
@@ -220,6 +230,14 @@ resource "aws_iam_role_policy" "completer" {
       # The actions have no resource type.
       ], var.tracing == "PassThrough" ? [] : [
       { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
+      ], var.kms_key_arn == "" ? [] : [
+      {
+        Sid       = "UseKey"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = var.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}", "lambda.${local.region}.${data.aws_partition.current.dns_suffix}"] } }
+      },
       ], !var.run_tasks ? [] : [
       {
         Sid       = "StopTasks"
@@ -268,10 +286,11 @@ resource "aws_iam_role_policy" "completer" {
 }
 
 resource "aws_cloudwatch_log_group" "completer" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
+  #checkov:skip=CKV_AWS_158:kms_key_arn sets a key; without it CloudWatch encrypts it with its own
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.completer}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn == "" ? null : var.kms_key_arn
 }
 
 # Events of ECS: a deployment of a service in the cluster ended, or a hook of one changed.

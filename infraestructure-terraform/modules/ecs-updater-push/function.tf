@@ -5,7 +5,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:the event source mapping bounds the concurrency; reserved concurrency is taken from other functions
   #checkov:skip=CKV_AWS_116:nothing invokes it asynchronously: the queue has a dead-letter queue
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
-  #checkov:skip=CKV_AWS_173:no variable holds a secret, and Lambda encrypts them
+  #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
   #checkov:skip=CKV_AWS_272:the bundle is built from a lock with hashes; a signing profile belongs to an organisation
   function_name = local.push
   description   = "Deploys images pushed to Amazon ECR to the services whose policy takes them"
@@ -25,6 +25,8 @@ resource "aws_lambda_function" "this" {
     log_format            = "JSON"
     application_log_level = var.updater.log_level
   }
+
+  kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
 
   tracing_config {
     mode = var.updater.tracing
@@ -137,13 +139,22 @@ resource "aws_iam_role_policy" "this" {
       # The actions have no resource type.
       ], var.updater.tracing == "PassThrough" ? [] : [
       { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },
+      ], var.updater.kms_key_arn == "" ? [] : [
+      {
+        Sid       = "UseKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = var.updater.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}", "lambda.${local.region}.${data.aws_partition.current.dns_suffix}", "sqs.${local.region}.${data.aws_partition.current.dns_suffix}"] } }
+      },
     ])
   })
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts it; a customer key costs per month, and the logs have no secret
+  #checkov:skip=CKV_AWS_158:kms_key_arn sets a key; without it CloudWatch encrypts it with its own
   #checkov:skip=CKV_AWS_338:log_retention_days decides
   name              = "/aws/lambda/${local.push}"
   retention_in_days = var.updater.log_retention_days
+  kms_key_id        = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
 }

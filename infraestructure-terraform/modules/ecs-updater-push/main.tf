@@ -26,7 +26,8 @@ resource "aws_sqs_queue" "this" {
   max_message_size          = 262144
   # As AWS recommends: Lambda holds messages while it is throttled.
   visibility_timeout_seconds = 6 * local.function_timeout
-  sqs_managed_sse_enabled    = true
+  kms_master_key_id          = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
+  sqs_managed_sse_enabled    = var.updater.kms_key_arn == "" ? true : null
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = "${local.arn_of_queues}:${aws_sqs_queue.dead_letters.name}"
@@ -39,7 +40,8 @@ resource "aws_sqs_queue" "dead_letters" {
   name                      = "${local.push}-dead-letters"
   message_retention_seconds = 1209600
   max_message_size          = 262144
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
+  sqs_managed_sse_enabled   = var.updater.kms_key_arn == "" ? true : null
 
   # By name, because the queue refers to this one.
   redrive_allow_policy = jsonencode({

@@ -39,6 +39,7 @@ module "ledger" {
   log_level          = var.settings.log_level
   log_retention_days = var.settings.log_retention_days
   tracing            = var.tracing
+  kms_key_arn        = var.kms_key_arn
 }
 
 module "lambda" {
@@ -90,6 +91,7 @@ module "lambda" {
   log_level          = var.settings.log_level
   log_retention_days = var.settings.log_retention_days
   tracing            = var.tracing
+  kms_key_arn        = var.kms_key_arn
 }
 
 module "api" {

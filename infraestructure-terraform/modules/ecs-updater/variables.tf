@@ -186,6 +186,12 @@ variable "permissions_boundary" {
   default     = null
 }
 
+variable "kms_key_arn" {
+  description = "ARN of a KMS key for log groups, table, queues and variables of the functions. Default: AWS encrypts them with keys of its own."
+  type        = string
+  default     = null
+}
+
 variable "tracing" {
   description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on. Default: PassThrough."
   type        = string
