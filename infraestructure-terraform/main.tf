@@ -57,6 +57,7 @@ module "ecs_updater" {
   allowed_services       = var.allowed_services
   allowed_fields         = var.allowed_fields
   allowed_secrets        = var.allowed_secrets
+  ecr_repository_names   = var.ecr_repository_names
   task_log_group_name    = var.task_log_group_name
   targets_parameter_name = var.targets_parameter_name
   target_role_arns       = var.target_role_arns

@@ -142,7 +142,8 @@ function_parameters() {
     "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "LedgerTableName=${output[LedgerTableName]}"
     "LedgerClusterName=${output[LedgerClusterName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}"
-    "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)" "${targets[@]}" "${shared[@]}")
+    "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)" "${targets[@]}" "${shared[@]}"
+    "EcrRepositoryNames=${ECR_REPOSITORIES:-*}")
 }
 
 # set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.

@@ -156,11 +156,14 @@ run "images_are_read_to_check_them" {
     source = "./modules/ecs-updater-lambda"
   }
   variables {
-    verify_image = "warn"
+    verify_image         = "warn"
+    ecr_repository_names = ["team/*", "web"]
   }
 
   assert {
-    condition     = strcontains(aws_iam_role_policy.this.policy, "arn:aws-iso-b:ecr:*:*:repository/*")
+    condition = [
+      for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Resource if one.Sid == "ReadImages"
+    ] == [["arn:*:ecr:*:*:repository/team/*", "arn:*:ecr:*:*:repository/web"]]
     error_message = "The function cannot read images to check them."
   }
 }
@@ -175,7 +178,7 @@ run "images_are_read_to_pin_them" {
   }
 
   assert {
-    condition     = strcontains(aws_iam_role_policy.this.policy, "arn:aws-iso-b:ecr:*:*:repository/*")
+    condition     = strcontains(aws_iam_role_policy.this.policy, "arn:*:ecr:*:*:repository/*")
     error_message = "The function cannot read images to pin them."
   }
 }
@@ -477,5 +480,48 @@ run "the_function_reads_the_targets_and_assumes_their_roles" {
       "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:", "/team/targets",
     ]
     error_message = "The function knows neither its account nor the targets."
+  }
+}
+
+run "traces_and_a_customer_key_are_off_by_default" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.tracing_config[0].mode == "PassThrough" && aws_sqs_queue.dead_letters.sqs_managed_sse_enabled
+    error_message = "The function starts traces, or the dead-letter queue is not encrypted."
+  }
+  assert {
+    condition     = aws_lambda_function.this.kms_key_arn == null && aws_cloudwatch_log_group.this.kms_key_id == null && !strcontains(aws_iam_role_policy.this.policy, "kms:") && !strcontains(aws_iam_role_policy.this.policy, "xray:")
+    error_message = "There is a customer key, or a permission without need."
+  }
+}
+
+run "traces_and_a_customer_key_come_with_their_permissions" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-lambda"
+  }
+  variables {
+    tracing     = "Active"
+    kms_key_arn = "arn:aws-iso-b:kms:us-isob-east-1:111122223333:key/a-key"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.tracing_config[0].mode == "Active"
+    error_message = "The function starts no traces."
+  }
+  assert {
+    condition     = [aws_lambda_function.this.kms_key_arn, aws_cloudwatch_log_group.this.kms_key_id, aws_sqs_queue.dead_letters.kms_master_key_id] == [var.kms_key_arn, var.kms_key_arn, var.kms_key_arn]
+    error_message = "Something is encrypted with another key."
+  }
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.this.policy).Statement : one.Sid => [one.Action, one.Resource] if contains(["WriteTraces", "UseKey"], one.Sid) } == {
+      WriteTraces = [["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*"]
+      UseKey      = [["kms:Decrypt", "kms:GenerateDataKey"], var.kms_key_arn]
+    }
+    error_message = "The function cannot trace, cannot use the key, or may do more."
   }
 }

@@ -234,7 +234,7 @@ resource "aws_iam_role_policy" "this" {
           Sid      = "ReadImages"
           Effect   = "Allow"
           Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-          Resource = "arn:${local.partition}:ecr:*:*:repository/*"
+          Resource = [for name in var.ecr_repository_names : "arn:*:ecr:*:*:repository/${name}"]
         },
         # A pull-through cache fetches an image at the first pull. The action has no resource type.
         { Sid = "ReadCacheRules", Effect = "Allow", Action = ["ecr:DescribePullThroughCacheRules"], Resource = "*" },

@@ -428,6 +428,18 @@ variable "private_registries" {
   }
 }
 
+variable "ecr_repository_names" {
+  description = "Names or patterns of the Amazon ECR repositories that the function may read, of any account and region."
+  type        = list(string)
+  default     = ["*"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.ecr_repository_names : can(regex("^[a-z0-9._/*-]{1,256}$", name))])
+    error_message = "ecr_repository_names must be names of repositories: lower-case letters, digits and . _ - /, with * as in a shell."
+  }
+}
+
 variable "ledger_table_name" {
   description = "Optional name of the ledger's table. Without it the function has no lease and no history."
   type        = string

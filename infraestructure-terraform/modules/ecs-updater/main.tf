@@ -81,6 +81,7 @@ module "lambda" {
   verify_image                    = var.settings.verify_image
   pin_digest                      = var.settings.pin_digest
   private_registries              = var.settings.private_registries
+  ecr_repository_names            = var.ecr_repository_names
 
   ledger_table_name     = module.ledger.ledger_table_name
   ledger_cluster_name   = module.ledger.ledger_cluster_name

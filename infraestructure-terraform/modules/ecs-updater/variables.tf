@@ -53,6 +53,12 @@ variable "express_services" {
   default     = null
 }
 
+variable "ecr_repository_names" {
+  description = "Names or patterns of the Amazon ECR repositories that the function may read for verify_image and pin_digest. Default: every one."
+  type        = list(string)
+  default     = null
+}
+
 variable "targets_parameter_name" {
   description = "Name of the SSM parameter with the targets: other accounts and regions, such as /ecs-updater/targets. Without it there are none."
   type        = string

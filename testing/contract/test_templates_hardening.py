@@ -1,0 +1,109 @@
+"""What secures the stacks on request: traces, a customer key, repositories, senders, and who may
+reach the API.
+"""
+
+from typing import Any
+
+import pytest
+
+from contract.test_templates import EVERYTHING
+from support.cloudformation import TEMPLATES, Stack, allows
+from support.permissions import listed
+
+REGION = "eu-west-1"
+KEY = f"arn:aws:kms:{REGION}:000000000000:key/0123-abcd"
+WITH_FUNCTIONS = {
+    name: template
+    for name, template in TEMPLATES.items()
+    if any(part["Type"] == "AWS::Lambda::Function" for part in template["Resources"].values())
+}
+"""The templates with functions."""
+ENCRYPTED = {
+    "AWS::Lambda::Function": "KmsKeyArn",
+    "AWS::Logs::LogGroup": "KmsKeyId",
+    "AWS::SQS::Queue": "KmsMasterKeyId",
+    "AWS::DynamoDB::Table": "SSESpecification",
+}
+"""The property with the key, of each type that stores data."""
+
+every_template_with_functions = pytest.mark.parametrize("name", WITH_FUNCTIONS)
+
+
+def statements(stack: Stack, sid: str) -> list[dict[str, Any]]:
+    """The statements of all policies of a stack that have this Sid."""
+    own = [part for role in stack.of_type("AWS::IAM::Role") for part in role["Policies"]]
+    for kind in ("Policy", "ManagedPolicy"):
+        own += stack.of_type(f"AWS::IAM::{kind}")
+    found = [member for part in own for member in part["PolicyDocument"]["Statement"]]
+    return [member for member in found if member["Sid"] == sid]
+
+
+def roles_of_functions(stack: Stack) -> list[dict[str, Any]]:
+    """The roles of functions that a stack makes."""
+    return [
+        role
+        for role in stack.of_type("AWS::IAM::Role")
+        if "lambda.amazonaws.com" in str(role["AssumeRolePolicyDocument"])
+    ]
+
+
+# Traces
+
+
+@every_template_with_functions
+def test_functions_start_traces_only_on_request_and_their_roles_may_write_them_then(name):
+    for mode in ("PassThrough", "Active"):
+        stack = Stack(WITH_FUNCTIONS[name], {**EVERYTHING, "Tracing": mode})
+        functions = stack.of_type("AWS::Lambda::Function")
+        assert {function["TracingConfig"]["Mode"] for function in functions} == {mode}
+        for stage in stack.of_type("AWS::ApiGateway::Stage"):
+            assert stage["TracingEnabled"] == (mode == "Active")
+        may = statements(stack, "WriteTraces")
+        assert len(may) == (len(roles_of_functions(stack)) if mode == "Active" else 0)
+
+
+# Encryption
+
+
+@every_template_with_functions
+def test_everything_that_stores_data_has_the_customer_key_and_without_it_a_key_of_aws(name):
+    stack = Stack(WITH_FUNCTIONS[name], {**EVERYTHING, "KmsKeyArn": KEY})
+    by_default = Stack(WITH_FUNCTIONS[name], EVERYTHING)
+    for kind, place in ENCRYPTED.items():
+        for properties in stack.of_type(kind):
+            assert KEY in str(properties[place]), properties
+            assert "SqsManagedSseEnabled" not in properties
+        for properties in by_default.of_type(kind):
+            assert place not in properties
+            assert kind != "AWS::SQS::Queue" or properties["SqsManagedSseEnabled"] is True
+
+
+@every_template_with_functions
+def test_the_roles_of_functions_use_the_key_only_through_the_services_that_they_call(name):
+    stack = Stack(WITH_FUNCTIONS[name], {**EVERYTHING, "KmsKeyArn": KEY})
+    may = statements(stack, "UseKey")
+    senders = stack.of_type("AWS::IAM::ManagedPolicy")
+    assert len(may) == len(roles_of_functions(stack)) + len(senders)
+    for statement in may:
+        assert listed(statement["Resource"]) == [KEY]
+        via = statement["Condition"]["StringEquals"]["kms:ViaService"]
+        assert set(via) <= {
+            f"{each}.{REGION}.amazonaws.com" for each in ("dynamodb", "lambda", "sqs")
+        }
+        # A role that only reads encrypts nothing.
+        sends = f"sqs.{REGION}.amazonaws.com" in via
+        assert ("kms:GenerateDataKey" in listed(statement["Action"])) == sends
+    assert not statements(Stack(WITH_FUNCTIONS[name], EVERYTHING), "UseKey")
+
+
+# Repositories
+
+
+def test_images_are_read_of_the_named_repositories_only():
+    given = {"VerifyImage": "warn", "EcrRepositoryNames": "team/*,web"}
+    (may,) = statements(Stack(TEMPLATES["03-lambda.yml"], given), "ReadImages")
+    prefix = "arn:*:ecr:*:*:repository"
+    assert may["Resource"] == [f"{prefix}/team/*", f"{prefix}/web"]
+    (may,) = statements(Stack(TEMPLATES["03-lambda.yml"], {"PinDigest": "tag"}), "ReadImages")
+    repository = "arn:aws:ecr:us-east-1:111122223333:repository/any/name"
+    assert allows([may], "ecr:BatchGetImage", repository, {})
