@@ -60,8 +60,12 @@ EXTERNAL_ID          :=
 UPDATE_PRINCIPAL_ARNS :=
 READ_PRINCIPAL_ARNS  :=
 
-# Authentication of the API: key (API key) or iam (API key and IAM signature)
+# Authentication of the API: key (API key), iam (API key and IAM signature) or jwt (bearer token of JWT_ISSUER for JWT_AUDIENCE)
 API_AUTH             := key
+JWT_ISSUER           :=
+JWT_AUDIENCE         :=
+# Address of the issuer's keys. Empty: OpenID Connect discovery finds it
+JWKS_URL             :=
 
 # Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline and -target, and the tags of their resources
 STACK_NAME           := ecs-updater
@@ -107,6 +111,7 @@ BUILD_DIR            := $(CURDIR)/build
 TOOLS_DIR            := $(CURDIR)/.tools
 AWS_CLI              := $(TOOLS_DIR)/aws/bin/aws
 LAMBDA_PACKAGE       := $(BUILD_DIR)/ecs-updater-package.zip
+AUTHORIZER_PACKAGE   := $(BUILD_DIR)/ecs-updater-authorizer-package.zip
 
 LOCAL_ARCH            = $(subst aarch64,arm64,$(shell uname -m))
 LOCAL_RUNTIME         = $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -120,7 +125,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME TAG_VALUE LAUNCH_TYPE STRATEGY
-export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY API_AUTH
+export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY
+export API_AUTH JWT_ISSUER JWT_AUDIENCE JWKS_URL AUTHORIZER_PACKAGE
 export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP EXPRESS_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export ECR_REPOSITORIES TRACING KMS_KEY_ARN
 export TARGETS_PARAMETER TARGET_ROLE_ARNS TARGET_READ_ROLE_ARNS HOME_ACCOUNT HOME_REGION EXTERNAL_ID
@@ -191,7 +197,7 @@ deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, 
 .PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
 .PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-target-aws deploy-target-aws-tf
-build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip
+build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip; with API_AUTH=jwt the authoriser's too
 	@scripts/build-lambda-package
 
 dist: ## Build the Python package of the command line, wheel and source archive, in build/dist

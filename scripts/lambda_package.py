@@ -1,5 +1,5 @@
-"""Builds the function's bundle: its code, its hash-locked dependencies, and the SDK's data of the
-services that it calls.
+"""Builds a bundle: the code, its hash-locked dependencies, and the SDK's data of the services that
+it calls. `function` is the bundle of all functions but the API's authoriser.
 
 scripts/build-lambda-package calls this script. lambda_code/bundle.toml selects the content. The zip
 depends only on its inputs (see ``describe_inputs``), not on directory, umask, time zone or locale.
@@ -26,7 +26,9 @@ from typing import Any
 from terminal import fail, run_program, say
 
 SOURCES = Path(__file__).resolve().parent.parent / "lambda_code"
-PACKAGE = "ecs_updater"
+FUNCTION, AUTHORIZER = "function", "authorizer"
+REQUIREMENTS = {FUNCTION: "requirements.txt", AUTHORIZER: "requirements-authorizer.txt"}
+"""The lock of each bundle, in `SOURCES`."""
 FUNCTION_ROOT = "/var/task"
 """Directory of an unpacked bundle on Lambda. Byte-compiled code names it in tracebacks."""
 
@@ -51,6 +53,23 @@ def list_files(directory: Path) -> dict[str, Path]:
         name: paths[name]
         for name in sorted(paths)
         if "__pycache__/" not in name and not paths[name].name.startswith(".")
+    }
+
+
+def read_config(bundle: str) -> dict[str, Any]:
+    """Returns bundle.toml for one bundle. The authoriser's lists are in addition to the others."""
+    config = tomllib.loads((SOURCES / "bundle.toml").read_text(encoding="utf-8"))
+    own = config.pop(AUTHORIZER)
+    if bundle == AUTHORIZER:
+        lists = {name: config[name] + own.pop(name) for name in ("leave_out", "not_compiled")}
+        config |= {"operations": {}, **own, **lists}
+    return config
+
+
+def list_code(config: Mapping[str, Any]) -> dict[str, Path]:
+    """Returns the files of the code in the bundle by their name."""
+    return {
+        name: path for name, path in list_files(SOURCES).items() if is_match(name, config["code"])
     }
 
 
@@ -168,7 +187,7 @@ def install(options: argparse.Namespace, directory: Path) -> None:
         "--target",
         directory,
         "--requirements",
-        SOURCES / "requirements.txt",
+        SOURCES / REQUIREMENTS[options.bundle],
     ]
     command += ["--python", sys.executable, "--python-version", options.python_version]
     command += [
@@ -199,10 +218,7 @@ def collect_contents(installed: Path, config: Mapping[str, Any]) -> dict[str, by
         and not is_unused_data(name, set(config["services"]))
         and name.removesuffix(".gz") not in shrunk
     }
-    code = {
-        f"{PACKAGE}/{name}": path.read_bytes()
-        for name, path in list_files(SOURCES / PACKAGE).items()
-    }
+    code = {name: path.read_bytes() for name, path in list_code(config).items()}
     return {
         name: blank_docstrings(content) if name.endswith(".py") else content
         for name, content in (contents | shrunk | code).items()
@@ -322,15 +338,13 @@ def write_zip(output: Path, contents: Mapping[str, bytes], comment: str) -> None
         temporary.unlink(missing_ok=True)
 
 
-def describe_inputs(options: argparse.Namespace, release: str) -> str:
+def describe_inputs(options: argparse.Namespace, config: Mapping[str, Any], release: str) -> str:
     """Returns the zip's comment: Python version, system and a hash of all inputs.
 
     A bundle with the same comment is up to date.
     """
-    inputs = {f"{PACKAGE}/{name}": path for name, path in list_files(SOURCES / PACKAGE).items()}
-    inputs |= {name: SOURCES / name for name in ("bundle.toml", "requirements.txt")} | {
-        "": Path(__file__)
-    }
+    inputs = list_code(config) | {"": Path(__file__)}
+    inputs |= {name: SOURCES / name for name in ("bundle.toml", REQUIREMENTS[options.bundle])}
     parts = [(name, hashlib.sha256(path.read_bytes()).hexdigest()) for name, path in inputs.items()]
     parts.append(
         (f"{options.python_version} {options.python_platform} {zlib.ZLIB_RUNTIME_VERSION}", release)
@@ -354,9 +368,9 @@ def build(options: argparse.Namespace) -> str:
     Raises BuildError and OSError.
     """
     start = time.monotonic()
-    config = tomllib.loads((SOURCES / "bundle.toml").read_text(encoding="utf-8"))
+    config = read_config(options.bundle)
     interpreter, release = find_interpreter(options.uv, options.python_version) or (None, "")
-    comment = describe_inputs(options, release)
+    comment = describe_inputs(options, config, release)
     bundle = f"{options.output} for Python {options.python_version}, {options.python_platform}"
     if is_current(options.output, comment):
         return f"{bundle}: up to date"
@@ -394,6 +408,7 @@ def main() -> None:
         required=True,
         help="uv's name of the function's system, for example aarch64-manylinux_2_34",
     )
+    parser.add_argument("--bundle", default=FUNCTION, choices=REQUIREMENTS, help="which bundle")
     parser.add_argument("--output", required=True, type=Path, help="path of the zip")
     try:
         say(build(parser.parse_args()))

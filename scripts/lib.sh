@@ -56,7 +56,7 @@ need_target() {
 [[ ${EMULATOR_PORT-4566} =~ ^[1-9][0-9]{0,4}$ && ${EMULATOR_PORT-4566} -le 65535 ]] ||
   fail "EMULATOR_PORT=$EMULATOR_PORT is not a valid port: use a number from 1 to 65535"
 [[ ${RECONCILE_SECONDS-0} =~ ^[0-9]+$ ]] || fail "RECONCILE_SECONDS=$RECONCILE_SECONDS is not valid: use a number of seconds, or 0"
-[[ ${API_AUTH-key} =~ ^(key|iam)$ ]] || fail "API_AUTH=$API_AUTH is not valid: use key or iam"
+[[ ${API_AUTH-key} =~ ^(key|iam|jwt)$ ]] || fail "API_AUTH=$API_AUTH is not valid: use key, iam or jwt"
 [[ ${STRATEGY-ROLLING} =~ ^(ROLLING|BLUE_GREEN|LINEAR|CANARY)$ ]] ||
   fail "STRATEGY=$STRATEGY is not valid: use ROLLING, BLUE_GREEN, LINEAR or CANARY"
 

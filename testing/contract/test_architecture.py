@@ -16,6 +16,7 @@ MOST_LINES_OF_A_HANDLER = 40
 SDK = {"boto3", "botocore", "s3transfer"}
 
 ORDER = (
+    "ecs_updater_authorizer",
     "ecs_updater_cli",
     "ecs_updater.handlers",
     "ecs_updater.api",

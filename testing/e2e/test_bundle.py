@@ -11,7 +11,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tomllib
 import zipfile
 from argparse import Namespace
 from pathlib import Path
@@ -32,7 +31,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 TOOLS = Path(os.environ.get("TOOLS_DIR", PROJECT / ".tools"))
 UV = str(TOOLS / "uv" / "bin" / "uv")
 CODE = PROJECT / "lambda_code" / "ecs_updater"
-CONFIG = tomllib.loads((PROJECT / "lambda_code" / "bundle.toml").read_text(encoding="utf-8"))
+CONFIG = lambda_package.read_config(lambda_package.FUNCTION)
 SERVICES = set(CONFIG["services"])
 
 HERE = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -42,6 +41,7 @@ GLIBC = {"python3.11": 26, "python3.12": 34, "python3.13": 34, "python3.14": 34}
 """The minor version of glibc 2 in the operating system of each runtime: Amazon Linux 2 and 2023."""
 MACHINE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 MOST_BYTES = 4_000_000
+MOST_BYTES_OF_AUTHORIZER = 12_000_000
 
 runs_here = pytest.mark.skipif(
     sys.platform != "linux", reason="the bundle's compiled wheels are for Linux"
@@ -233,6 +233,7 @@ def options(output: Path) -> Namespace:
     """Options of lambda_package for this interpreter and machine."""
     python_platform = f"{ARCHITECTURES[MACHINE][0]}-manylinux_2_17"
     return Namespace(
+        bundle=lambda_package.FUNCTION,
         uv=UV,
         python_version=HERE.removeprefix("python"),
         python_platform=python_platform,
@@ -256,6 +257,14 @@ class Api(Proxy):
 def built_here(tmp_path_factory) -> Path:
     """The bundle for this interpreter and machine."""
     return built(tmp_path_factory.mktemp("package") / "package.zip")
+
+
+@pytest.fixture(name="authorizer", scope="module")
+def authorizer_built_here(package) -> Path:
+    """The bundle of the API's authoriser, built beside that of the function."""
+    path = package.with_name("authorizer.zip")
+    built(package, API_AUTH="jwt", AUTHORIZER_PACKAGE=str(path))
+    return path
 
 
 @pytest.fixture(name="unzipped", scope="module")
@@ -445,7 +454,62 @@ for module in list(sys.modules.values()):
     assert [path for path, compiled in bundled.items() if compiled == "False"] == []
 
 
+@runs_here
+def test_the_authorisers_cold_start_imports_only_from_its_own_bundle_and_compiles_nothing(
+    authorizer, tmp_path
+):
+    directory = tmp_path / "task"
+    with zipfile.ZipFile(authorizer) as archive:
+        archive.extractall(directory)
+    program = """
+import os
+os.environ |= {"JWT_ISSUER": "https://issuer.example.com", "JWT_AUDIENCE": "updater"}
+import ecs_updater_authorizer.handler as handler
+for module in list(sys.modules.values()):
+    path = getattr(module, "__file__", None) or ""
+    if "/task/" in path and path.endswith(".py"):
+        print(module.__name__.partition(".")[0], os.path.exists(module.__cached__))
+    elif path and not path.startswith(os.path.dirname(os.__file__)) and "/task/" not in path:
+        print(path, "is not in the bundle")
+try:
+    handler.lambda_handler({"methodArn": "arn:aws:execute-api:r:1:api/v1/GET/list"}, None)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    *imported, log, rejected = run_in_bundle(directory, program).splitlines()
+    assert {line.split()[0] for line in imported} > {"jwt", "ecs_updater", "cryptography"}
+    assert [line for line in imported if not line.endswith(" True")] == []
+    assert "the token was rejected" in log and rejected == "Unauthorized Unauthorized"
+
+
 # What is in the bundle
+
+
+def test_only_the_authorisers_bundle_of_at_most_12_mb_has_cryptography(package, authorizer):
+    own = {"jwt", "cryptography", "ecs_updater_authorizer"}
+    of_both = [
+        {name.partition("/")[0] for name in contents(path)} for path in (package, authorizer)
+    ]
+    assert [packages & own for packages in of_both] == [set(), own]
+    assert authorizer.stat().st_size <= MOST_BYTES_OF_AUTHORIZER
+    code = {name for name in contents(authorizer) if name.startswith("ecs_updater/")}
+    assert {name.split("/")[1] for name in code if name.endswith(".py")} == {
+        *("__init__.py", "aws", "context.py", "errors.py", "log.py"),
+    }
+
+
+def test_both_bundles_have_the_same_versions_of_what_they_share(package, authorizer):
+    versions = [
+        dict(
+            name.partition(".dist-info/")[0].rsplit("-", 1)
+            for name in contents(path)
+            if ".dist-info/" in name
+        )
+        for path in (package, authorizer)
+    ]
+    shared = versions[0].keys() & versions[1].keys()
+    assert {"botocore", "urllib3"} <= shared
+    assert [name for name in shared if versions[0][name] != versions[1][name]] == []
 
 
 def test_the_bundle_is_at_most_4_mb_with_botocore_in_it_and_without_boto3(package):
@@ -514,15 +578,19 @@ def test_another_directory_umask_time_zone_and_locale_give_the_same_bytes(packag
 def test_compiled_wheels_are_for_the_functions_python_architecture_and_system(
     tmp_path, runtime, architecture
 ):
-    package = built(tmp_path / "package.zip", LAMBDA_RUNTIME=runtime, LAMBDA_ARCH=architecture)
+    authorizer = tmp_path / "authorizer.zip"
+    target = {"LAMBDA_RUNTIME": runtime, "LAMBDA_ARCH": architecture}
+    both = {"API_AUTH": "jwt", "AUTHORIZER_PACKAGE": str(authorizer)}
+    package = built(tmp_path / "package.zip", **target, **both)
     libraries = {
         name: content
-        for name, content in contents(package).items()
+        for name, content in (contents(package) | contents(authorizer)).items()
         if re.search(r"\.(so|pyd|dylib)\b", name)
     }
     wheel, machine = ARCHITECTURES[architecture]
     version = runtime.removeprefix("python").replace(".", "")
     assert f"rpds/rpds.cpython-{version}-{wheel}-linux-gnu.so" in libraries
+    assert "cryptography/hazmat/bindings/_rust.abi3.so" in libraries
     for name, content in libraries.items():
         assert content[:4] == b"\x7fELF", name
         assert struct.unpack_from("<H", content, 18) == (machine,), name

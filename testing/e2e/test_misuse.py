@@ -196,11 +196,11 @@ def test_clean_removes_the_containers_of_a_killed_sam_and_no_others(workspace):
         ),
         ("all-local", "STACK_NAME=", "the setting STACK_NAME is empty: "),
         ("all-local", "SERVICE_NAME=", "the setting SERVICE_NAME is empty: "),
-        ("all-local", "API_AUTH=", "API_AUTH= is not valid: use key or iam"),
+        ("all-local", "API_AUTH=", "API_AUTH= is not valid: use key, iam or jwt"),
         (
             "deploy-api-aws",
             "API_AUTH=nonsense",
-            "API_AUTH=nonsense is not valid: use key or iam",
+            "API_AUTH=nonsense is not valid: use key, iam or jwt",
         ),
         *(
             (
