@@ -69,7 +69,7 @@ module "ecs_updater" {
   kms_key_arn            = var.kms_key_arn
 
   api   = { api_auth = var.api_auth, account_log_role = var.account_log_role, environment = var.environment }
-  fleet = {}
+  fleet = { sender_dry_runs = var.sender_dry_runs }
 
   push         = var.push ? {} : null
   codepipeline = var.codepipeline

@@ -189,6 +189,12 @@ variable "api_auth" {
   default     = null
 }
 
+variable "sender_dry_runs" {
+  description = "Permission of the senders to read task definitions, which a dry run of a batch needs."
+  type        = bool
+  default     = null
+}
+
 variable "account_log_role" {
   description = "API Gateway's role for logs, one per account and region: make creates and sets it, keep changes nothing."
   type        = string

@@ -177,8 +177,6 @@ run "a_sender_may_send_write_batches_and_read_results" {
       UseBatches   = [["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
       WatchUpdates = ["dynamodb:BatchGetItem", "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/a-ledger"]
       ReadServices = ["ecs:DescribeServices", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/team-one/*"]
-
-      ReadTaskDefinitions = ["ecs:DescribeTaskDefinition", "*"]
     }
     error_message = "A sender may do more than send, or less."
   }
@@ -190,6 +188,23 @@ run "a_sender_may_send_write_batches_and_read_results" {
       WatchUpdates = [["REQUEST#*", "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:service/*"], "false"]
     }
     error_message = "A sender may write leases or history, or read another account's."
+  }
+}
+
+run "a_sender_reads_task_definitions_only_for_dry_runs" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-fleet"
+  }
+  variables {
+    sender_dry_runs = true
+  }
+
+  assert {
+    condition = [
+      for one in jsondecode(aws_iam_policy.sender.policy).Statement : [one.Action, one.Resource] if one.Sid == "ReadTaskDefinitions"
+    ] == [["ecs:DescribeTaskDefinition", "*"]]
+    error_message = "A sender cannot read task definitions for a dry run."
   }
 }
 

@@ -97,7 +97,6 @@ def _requested(fake, table, begin) -> list[Requested]:
     beside = [
         ("ecs:DescribeServices", SERVICE, {}),
         ("dynamodb:DescribeTable", LEDGER, {}),
-        ("ecs:DescribeTaskDefinition", "*", {}),
     ]
     found = [*requested_of_the_table(fake.requests), *queue, *beside]
     return [(action, resource, _of_the_account(context)) for action, resource, context in found]
@@ -135,6 +134,16 @@ def test_nothing_in_the_policy_of_a_sender_is_idle(requested, sender):
             if action.endswith("BatchGetItem")
             and any(key.startswith(pattern.rstrip("*")) for key in keys)
         ], pattern
+
+
+def test_a_sender_reads_task_definitions_only_where_dry_runs_are_permitted(sender):
+    (planner,) = Stack(TEMPLATES["05-fleet.yml"], {"SenderDryRuns": "true"}).of_type(
+        "AWS::IAM::ManagedPolicy"
+    )
+    more = [part for part in planner["PolicyDocument"]["Statement"] if part not in sender]
+    assert [(part["Action"], part["Resource"]) for part in more] == [
+        ("ecs:DescribeTaskDefinition", "*")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,6 @@ KEYS = "dynamodb:LeadingKeys"
             {KEYS: [SERVICE, SERVICE + "-two", SERVICE.replace("ECSCluster", "Missing")]},
         ),
         ("ecs:DescribeServices", SERVICE, {}),
-        ("ecs:DescribeTaskDefinition", "*", {}),
     ],
 )
 def test_a_sender_may(action, resource, context):
@@ -190,6 +189,7 @@ def test_a_sender_may(action, resource, context):
             for operation in ("DeleteItem", "Scan", "BatchWriteItem")
         ),
         ("ecs:DescribeServices", SERVICE.replace("ECSCluster", "Other"), {}),
+        ("ecs:DescribeTaskDefinition", "*", {}),  # It has the variables of every container.
         *((f"ecs:{operation}", SERVICE, {}) for operation in ("UpdateService", "TagResource")),
     ],
 )

@@ -65,6 +65,8 @@ SETTINGS = {
     "READ_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/c",
     "EXPRESS_SERVICES": "true",
     "TRACING": "Active",
+    "SENDER_DRY_RUNS": "true",
+    "ECR_REPOSITORIES": "team/*,web",
     "KMS_KEY_ARN": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef",
     "LAUNCH_TYPE": "EC2",
     "STRATEGY": "LINEAR",
@@ -78,7 +80,7 @@ SETTINGS = {
 
 SCRIPTS = [
     (PROJECT / "scripts" / name).read_text("utf-8")
-    for name in ("function.sh", *(f"deploy-{x}" for x in ("ecs-cluster", "api-aws", *OPTIONAL)))
+    for name in ("function.sh", *(f"deploy-{x}" for x in ("ecs-cluster", "api-aws", "fleet-aws", *OPTIONAL)))
 ]
 GIVEN = {name for script in SCRIPTS for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', script)}
 """The parameters that the scripts give."""

@@ -46,7 +46,8 @@ resource "aws_iam_policy" "sender" {
         }
       },
       { Sid = "ReadServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = local.services },
-      # For dry runs. The action has no resource type.
+      # The action has no resource type: it reads the variables of every task definition of the region.
+      ], !var.sender_dry_runs ? [] : [
       { Sid = "ReadTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
       ], var.updater.kms_key_arn == "" ? [] : [
       {

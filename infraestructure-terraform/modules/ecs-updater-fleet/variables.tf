@@ -48,6 +48,18 @@ variable "maximum_concurrency" {
   }
 }
 
+variable "sender_dry_runs" {
+  description = "Permission of the senders to read task definitions, which a dry run of a batch needs."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.sender_dry_runs)
+    error_message = "sender_dry_runs must be true or false."
+  }
+}
+
 variable "ecs_rates" {
   description = "Optional rate limits of ECS in this account and region, if they differ from the defaults: burst and calls per second, as in RegisterTaskDefinition=20/1."
   type        = list(string)

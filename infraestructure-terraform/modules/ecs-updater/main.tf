@@ -127,6 +127,7 @@ module "fleet" {
 
   queue_retention_days = var.fleet.queue_retention_days
   maximum_concurrency  = var.fleet.maximum_concurrency
+  sender_dry_runs      = var.fleet.sender_dry_runs
   ecs_rates            = var.fleet.ecs_rates
 }
 

@@ -102,6 +102,7 @@ variable "fleet" {
   type = object({
     queue_retention_days = optional(number)
     maximum_concurrency  = optional(number)
+    sender_dry_runs      = optional(bool)
     ecs_rates            = optional(list(string))
   })
   default = null
