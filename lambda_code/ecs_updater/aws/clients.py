@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import HTTPClientError, NoRegionError
 from botocore.session import Session, get_session
 
+from .. import metrics
 from ..context import CALLS, REQUEST_ID
 from ..errors import AwsFailure, Outcome
 from ..throttling import TokenBucket
@@ -168,11 +169,16 @@ def error_codes(answer: Mapping[str, Any]) -> set[str]:
 
 
 def count_calls(client: Any, calls: Counter[str]) -> None:
-    """Counts each request, retries included, in `calls` and in `context.CALLS`."""
+    """Counts each request, retries included, in `calls` and in `context.CALLS`.
 
-    def count(event_name: str, **_: Any) -> None:
+    A retry is also a metric.
+    """
+
+    def count(event_name: str, request: Any, **_: Any) -> None:
         operation = event_name.rpartition(".")[2]
         calls[operation] += 1
+        if "attempt=1;" not in str(request.headers.get("amz-sdk-request", "attempt=1;")):
+            metrics.count_retry(operation)
         if (current := CALLS.get()) is not None:
             current.append(operation)
 

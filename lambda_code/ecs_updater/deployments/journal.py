@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from .. import metrics
 from ..context import REQUEST_ID
 from ..errors import EcsUpdaterError, LeaseHeldError, LedgerError, ServerFault
 from ..ledger.entry import Entry, TaskRun
@@ -158,6 +159,7 @@ class Journal:
 
     def _finish(self, entry: Entry) -> None:
         self.entry = self.history.finish(entry)
+        metrics.count_verdict(self.entry)
 
     def _write(self, write: Callable[..., None], *arguments: Entry) -> None:
         """Writes, and notes a failure."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .. import metrics
 from ..aws.dynamodb import Table
 from ..aws.ecs import SERVICE_DEPLOYMENTS_PER_CALL, Ecs
 from ..aws.ecs_reader import service_batches
@@ -23,7 +24,7 @@ from ..errors import (
     LedgerError,
     Outcome,
 )
-from ..ledger.entry import Entry, Side, changed_at
+from ..ledger.entry import Entry, Side, changed_at, seconds
 from ..ledger.lease import Holder, Leases
 from ..ledger.memory import MemoryLedger
 from ..ledger.store import OpenEntry, Page, ledger_of
@@ -39,6 +40,9 @@ _DEPLOYMENT_EVENT, _HOOK_EVENT = "ECS Deployment State Change", "ECS Hook State 
 _NEEDED_SECONDS = 30.0
 """Minimum remaining seconds to reconcile one more service."""
 
+_OVERDUE_SECONDS = 3600.0
+"""Seconds in which a run ends an entry that is too old."""
+
 _SKIPPED_AT_MOST = 200
 """Maximum reasons in the response, which is one line of the log."""
 
@@ -53,6 +57,18 @@ class Reconciliation:
     """Entries whose rollout goes on."""
     skipped: list[str] = field(default_factory=list)
     """Entries or services that were not reconciled, and why."""
+    found: int = 0
+    """Readable entries that were open at the begin of the run."""
+    oldest_seconds: float = 0.0
+    """Age of the oldest of them."""
+    overdue: int = 0
+    """Entries that should have ended an hour ago or earlier."""
+
+    def measure(self, entry: Entry, now: float, most_seconds: float) -> None:
+        """Measures an open entry. `most_seconds`: without a change for longer, it ends."""
+        self.found += 1
+        self.oldest_seconds = max(self.oldest_seconds, now - (seconds(entry.begun_at) or now))
+        self.overdue += now - (changed_at(entry) or now) > most_seconds + _OVERDUE_SECONDS
 
     def count(self, entry: Entry) -> None:
         """Counts a recovered entry."""
@@ -75,6 +91,15 @@ class Reconciliation:
         for keys in [keys_of(entry) for entry in entries] or [{}]:
             logger.warning("skipped", entry=key, reason=reason, **keys)
         self.skipped.append(f"{key}: {reason}")
+
+    def put_metrics(self) -> None:
+        """Writes the metrics of a run over all services."""
+        metrics.measure_run(
+            open_updates=self.found - len(self.ended),
+            oldest_seconds=self.oldest_seconds,
+            overdue=self.overdue,
+            skipped=len(self.skipped),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Returns the response of the function."""
@@ -205,6 +230,7 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
         elif batch in (None, entry.found.batch):
             names = entry.found.cluster_arn, entry.found.service_arn
             by_service.setdefault(names, []).append(entry.found)
+            result.measure(entry.found, call.clock.epoch(), most_seconds)
     for batches in _joined(service_batches(by_service)):
         read_at = call.clock.epoch()
         found = {

@@ -11,7 +11,7 @@ from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
 from ..aws.targets import TargetAccess
 from ..context import Call
-from ..deployments.reconciler import reconcile
+from ..deployments.reconciler import reconcile, service_of
 from ..log import log_run
 from . import start_garbage_collection
 
@@ -23,4 +23,11 @@ start_garbage_collection()
 def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
     """Ends the open updates whose rollouts have ended, and reports them."""
     call = Call.of(context)
-    return log_run(call, lambda: reconcile(event, os.environ, ECS, LEDGER, call).to_json())
+
+    def run() -> Mapping[str, Any]:
+        result = reconcile(event, os.environ, ECS, LEDGER, call)
+        if service_of(event) is None:
+            result.put_metrics()
+        return result.to_json()
+
+    return log_run(call, run)

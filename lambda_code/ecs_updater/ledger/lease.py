@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from .. import metrics
 from ..aws.dynamodb import ConditionFailed, Item, Table, Update
 from ..errors import LASTING, LeaseHeldError, LedgerError, Outcome, one_line
 from ..throttling import backoff
@@ -78,15 +79,17 @@ class Leases:
         cannot be reached. After more than one try all earlier reads are stale. Raises
         LeaseHeldError.
         """
-        tries = 0
+        begin, tries = self.clock(), 0
         while True:
             tries += 1
             taken, longest = self._take(service, holder)
+            now = self.clock()
+            if tries > 1 and (isinstance(taken, Lease) or now >= deadline):
+                metrics.measure_lease_wait(now - begin)
             if isinstance(taken, Lease):
                 if tries > 1:
                     taken.previous_until = math.inf
                 return taken
-            now = self.clock()
             if now >= deadline:
                 raise taken
             pause = backoff(tries, _FIRST_POLL, _LONGEST_POLL, _POLL_FACTOR)

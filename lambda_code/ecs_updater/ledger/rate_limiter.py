@@ -8,6 +8,7 @@ tokens is one conditional write, or two after a time without calls.
 import time
 from collections.abc import Callable, Mapping
 
+from .. import metrics
 from ..aws.dynamodb import ConditionFailed, Table, Update
 from ..errors import LedgerError
 from ..throttling import Rate
@@ -41,6 +42,7 @@ class SharedRateLimiter:
         wait = self._reserve(bucket, count, most_seconds, prefix) if count else 0.0
         if wait:
             self._sleep(wait)
+            metrics.measure_rate_limit_wait(wait)
         return wait is not None
 
     def _reserve(self, bucket: str, count: int, most_seconds: float, prefix: str) -> float | None:

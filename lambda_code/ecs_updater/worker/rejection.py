@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .. import metrics
 from ..aws.targets import TargetAccess
 from ..context import Call
 from ..deployments.recovery import Recoveries
@@ -90,7 +91,10 @@ class Rejections:
                 rejected = _entry(
                     key, event, call, request_id, owner=holder.id, fence=lease.fence
                 ).refused(verdict, str(error), error)
-                entry = self._history.begin(rejected).entry
+                begun = self._history.begin(rejected)
+                entry = begun.entry
+                if begun.is_new:
+                    metrics.count_verdict(entry)
         if entry.service != key or entry.fingerprint not in (None, fingerprint_of_event(event)):
             return False
         if entry.is_before_deployment:
@@ -101,6 +105,7 @@ class Rejections:
                     entry = self._history.advance(replace(entry, task=given_up))
         if entry.is_ended and entry.may_be_repeated:
             self._history.give_up(entry)
+            metrics.count_verdict(replace(entry, may_be_repeated=False))
         return True
 
 

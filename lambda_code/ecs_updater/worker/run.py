@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from .. import log
+from .. import log, metrics
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs, locate
 from ..aws.ecs_reader import describe_services
@@ -339,6 +339,7 @@ class Worker:
                 cause=str(error),
             )
             return False
+        metrics.count_rejected_message(message.id)
         log.logger.warning(
             "sent to the dead-letter queue",
             message_id=message.id,

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ecs_updater.context import Call, Clock
+from ecs_updater.deployments.reconciler import Reconciliation
 from ecs_updater.errors import ConfigurationError
 from ecs_updater.handlers import codepipeline, reconcile
 
@@ -44,9 +45,9 @@ def test_the_reconciler_without_a_ledger_raises_the_setting(log):
 
 
 def test_the_reconciler_logs_its_result(log, monkeypatch):
-    answer = {"ended": [], "open": 2, "skipped": []}
-    monkeypatch.setattr(reconcile, "reconcile", lambda *_: SimpleNamespace(to_json=lambda: answer))
-    assert reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == answer
+    result = Reconciliation(open=2)
+    monkeypatch.setattr(reconcile, "reconcile", lambda *_: result)
+    assert reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == result.to_json()
     (line,) = log()
     expected = {"action": "reconcile", "open": 2, "lambda_request_id": "r", "aws_calls": {}}
     assert expected.items() <= line.items()
