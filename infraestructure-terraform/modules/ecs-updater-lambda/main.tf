@@ -237,7 +237,7 @@ resource "aws_iam_role_policy" "this" {
           Resource = [for name in var.ecr_repository_names : "arn:*:ecr:*:*:repository/${name}"]
         },
         # A pull-through cache fetches an image at the first pull. The action has no resource type.
-        { Sid = "ReadCacheRules", Effect = "Allow", Action = ["ecr:DescribePullThroughCacheRules"], Resource = "*" },
+        { Sid = "ReadCacheRules", Effect = "Allow", Action = ["ecr:DescribePullThroughCacheRules"], Resource = ["*"] },
       ],
       var.targets_parameter_name == "" ? [] : [
         {
