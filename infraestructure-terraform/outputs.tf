@@ -38,6 +38,7 @@ output "dead_letter_queue_arn" { value = module.ecs_updater.lambda.dead_letter_q
 output "api_invoke_url" { value = module.ecs_updater.api.api_invoke_url }
 output "ecs_update_api_key" { value = module.ecs_updater.api.ecs_update_api_key }
 output "rest_api_id" { value = module.ecs_updater.api.rest_api_id }
+output "api_stage_name" { value = module.ecs_updater.api.api_stage_name }
 output "api_update_function_name" { value = module.ecs_updater.api.api_update_function_name }
 output "api_status_function_name" { value = module.ecs_updater.api.api_status_function_name }
 output "api_status_role_arn" { value = module.ecs_updater.api.api_status_role_arn }

@@ -195,6 +195,18 @@ variable "sender_dry_runs" {
   default     = null
 }
 
+variable "api_source_cidrs" {
+  description = "Networks in CIDR notation that may call the API. If empty, every address may."
+  type        = list(string)
+  default     = null
+}
+
+variable "api_principal_arns" {
+  description = "ARNs of users, roles and accounts that may call the API with api_auth=iam."
+  type        = list(string)
+  default     = null
+}
+
 variable "account_log_role" {
   description = "API Gateway's role for logs, one per account and region: make creates and sets it, keep changes nothing."
   type        = string

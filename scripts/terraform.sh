@@ -33,6 +33,7 @@ terraform_settings() {
   printf ', "allowed_fields": %s, "allowed_secrets": %s' "$(json_list "${ALLOWED_FIELDS:-}")" "$(json_list "${ALLOWED_SECRETS:-}")"
   printf ', "target_role_arns": %s, "target_read_role_arns": %s' "$(json_list "${TARGET_ROLE_ARNS:-}")" "$(json_list "${TARGET_READ_ROLE_ARNS:-}")"
   printf ', "ecr_repository_names": %s' "$(json_list "${ECR_REPOSITORIES:-*}")"
+  printf ', "api_source_cidrs": %s, "api_principal_arns": %s' "$(json_list "${API_SOURCE_CIDRS:-}")" "$(json_list "${API_PRINCIPAL_ARNS:-}")"
   printf ', "load_balancer": %s' "$(if shifts_traffic; then echo true; else has_part load_balancer; fi)"
   printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
   [ "$(has_part target)" = false ] || printf ', "target": %s' "$(target_settings)"

@@ -479,3 +479,35 @@ run "fractions_are_refused" {
     var.daily_quota,
   ]
 }
+
+run "there_is_no_resource_policy_by_default" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_rest_api_policy.this) == 0
+    error_message = "A resource policy is there that nobody asked for."
+  }
+}
+
+run "named_networks_and_principals_are_in_the_resource_policy" {
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    api_auth              = "iam"
+    source_cidrs          = ["192.0.2.0/24"]
+    caller_principal_arns = ["arn:aws-iso-b:iam::444455556666:role/deployer"]
+  }
+
+  assert {
+    condition = [for one in jsondecode(aws_api_gateway_rest_api_policy.this[0].policy).Statement : [one.Sid, one.Effect, one.Resource]] == [
+      ["AllowAnonymous", "Allow", "arn:aws-iso-b:execute-api:us-isob-east-1:111122223333:an-api/*/GET/"],
+      ["AllowPrincipals", "Allow", "arn:aws-iso-b:execute-api:us-isob-east-1:111122223333:an-api/*"],
+      ["RefuseOtherNetworks", "Deny", "arn:aws-iso-b:execute-api:us-isob-east-1:111122223333:an-api/*"],
+    ]
+    error_message = "With IAM everyone may call more than the help, or a network or a principal is missing."
+  }
+}

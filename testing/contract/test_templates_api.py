@@ -78,7 +78,7 @@ def test_what_the_stage_shows_is_made_after_every_route_and_every_answer_of_the_
     module = PROJECT / "infraestructure-terraform" / "modules" / "ecs-updater-api"
     text = "".join(file.read_text("utf-8") for file in sorted(module.glob("*.tf")))
     made = re.findall(
-        r'^resource "(aws_api_gateway_(?:integration|gateway_response))" "(\w+)"',
+        r'^resource "(aws_api_gateway_(?:integration|gateway_response|rest_api_policy))" "(\w+)"',
         text,
         re.MULTILINE,
     )

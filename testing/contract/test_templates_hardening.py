@@ -2,6 +2,9 @@
 reach the API.
 """
 
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -107,3 +110,61 @@ def test_images_are_read_of_the_named_repositories_only():
     (may,) = statements(Stack(TEMPLATES["03-lambda.yml"], {"PinDigest": "tag"}), "ReadImages")
     repository = "arn:aws:ecr:us-east-1:111122223333:repository/any/name"
     assert allows([may], "ecr:BatchGetImage", repository, {})
+
+
+# Callers of the API
+
+HELP, LIST = "execute-api:/v1/GET/", "execute-api:/v1/GET/list"
+OFFICE, ELSEWHERE = "192.0.2.7", "198.51.100.7"
+CALLER = "arn:aws:iam::111122223333:role/deployer"
+
+
+def decision(policy: Mapping[str, Any] | None, resource: str, principal: str, address: str) -> str:
+    """What a resource policy says about a call, as AWS evaluates it: Deny, Allow or neither."""
+    said = set()
+    for statement in policy["Statement"] if policy else []:
+        pattern = re.escape(statement["Resource"]).replace(r"\*", ".*")
+        named = statement["Principal"]
+        networks = statement.get("Condition", {}).get("NotIpAddress", {}).get("aws:SourceIp", [])
+        inside = any(ip_address(address) in ip_network(network) for network in networks)
+        if (
+            re.fullmatch(pattern, resource)
+            and (named == "*" or principal in named["AWS"])
+            and not inside
+        ):
+            said.add(statement["Effect"])
+    return next((effect for effect in ("Deny", "Allow") if effect in said), "neither")
+
+
+def resource_policy(**parameters: str) -> Any:
+    """The resource policy of the API."""
+    (api,) = Stack(TEMPLATES["04-api.yml"], parameters).of_type("AWS::ApiGateway::RestApi")
+    return api.get("Policy")
+
+
+@pytest.mark.parametrize("auth", ["key", "iam"])
+def test_the_api_has_no_resource_policy_by_default(auth):
+    assert resource_policy(ApiAuth=auth) is None
+
+
+def test_only_the_named_networks_may_call_the_api():
+    networks = {"SourceCidrs": "192.0.2.0/24,2001:db8::/32"}
+    by_key = resource_policy(**networks)
+    for resource in (HELP, LIST):
+        assert decision(by_key, resource, "*", OFFICE) == "Allow"
+        assert decision(by_key, resource, "*", "2001:db8::7") == "Allow"
+        assert decision(by_key, resource, "*", ELSEWHERE) == "Deny"
+    # A signed call needs a policy of its own then: this one does not replace it.
+    by_signature = resource_policy(ApiAuth="iam", **networks)
+    assert decision(by_signature, HELP, "*", OFFICE) == "Allow"
+    assert decision(by_signature, LIST, CALLER, OFFICE) == "neither"
+    assert decision(by_signature, LIST, CALLER, ELSEWHERE) == "Deny"
+
+
+def test_named_principals_may_call_the_api_with_a_signature_and_change_nothing_without():
+    named = {"CallerPrincipalArns": CALLER}
+    policy = resource_policy(ApiAuth="iam", **named)
+    assert decision(policy, LIST, CALLER, ELSEWHERE) == "Allow"
+    assert decision(policy, LIST, CALLER + "-two", ELSEWHERE) == "neither"
+    assert decision(policy, HELP, "*", ELSEWHERE) == "Allow"
+    assert resource_policy(ApiAuth="key", **named) is None

@@ -72,6 +72,8 @@ SETTINGS = {
     "STRATEGY": "LINEAR",
     "RESERVED_CONCURRENCY": "2",
     "API_AUTH": "iam",
+    "API_SOURCE_CIDRS": "192.0.2.0/24,2001:db8::/32",
+    "API_PRINCIPAL_ARNS": f"arn:aws:iam::{ACCOUNT}:role/one,arn:aws:iam::111111111111:user/b",
     "ENVIRONMENT": "a test",
     "OWNER": "two words",
     "CONTACT": "someone+ecs@example.com",

@@ -5,6 +5,7 @@ Every resource of a kind is read, so that one more on either side is a differenc
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -376,6 +377,8 @@ def rest_apis(state: Deployment) -> dict[str, Any]:
         valid = {part["id"]: select(part, *VALIDATOR) for part in parts("get_request_validators")}
         found[state.name(api["id"], api["name"])] = {
             **select(api, "description", "apiKeySource"),
+            # The stack's policy names the API relatively.
+            "policy": re.sub(rf"arn:[\w:-]+:{api['id']}/", "execute-api:/", api.get("policy", "")),
             "endpoint": api["endpointConfiguration"].get("types"),
             "tags": tags(api["tags"]),
             "routes": {

@@ -3,6 +3,7 @@
 #   models.tf      what a body must be                  routes.tf       which route calls what
 #   responses.tf   what the gateway answers itself      stage.tf        the deployment, its logs and its limits
 #   key.tf         the key and how much it may call     account.tf      the role with which API Gateway writes logs
+#   resource_policy.tf  which networks and principals may call
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}

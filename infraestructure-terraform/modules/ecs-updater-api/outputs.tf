@@ -15,6 +15,11 @@ output "rest_api_id" {
   value       = aws_api_gateway_rest_api.this.id
 }
 
+output "api_stage_name" {
+  description = "Name of the stage of the API."
+  value       = aws_api_gateway_stage.this.stage_name
+}
+
 output "api_update_function_name" {
   description = "Name of the update function."
   value       = aws_lambda_function.update.function_name

@@ -14,12 +14,14 @@ resource "aws_api_gateway_deployment" "this" {
     schemas = sha256(join("", [for name in keys(local.events) : try(file("${var.schemas_directory}/${name}.json"), "")]))
     calls   = sha256(join(" ", [local.update, local.status]))
     auth    = var.api_auth
+    callers = jsonencode([var.source_cidrs, local.caller_principals])
   }
 
   depends_on = [
     aws_api_gateway_gateway_response.this, aws_api_gateway_integration.help, aws_api_gateway_integration.update,
     aws_api_gateway_integration.rollback, aws_api_gateway_integration.answer, aws_api_gateway_integration.list,
     aws_api_gateway_integration.deployments, aws_api_gateway_integration.deployment, aws_api_gateway_integration.openapi,
+    aws_api_gateway_rest_api_policy.this,
   ]
 
   lifecycle {

@@ -84,6 +84,30 @@ variable "api_auth" {
   }
 }
 
+variable "source_cidrs" {
+  description = "Optional networks in CIDR notation that may call the API. If empty, every address may."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for cidr in var.source_cidrs : can(regex("^[0-9a-fA-F.:]+/\\d{1,3}$", cidr))])
+    error_message = "source_cidrs must be networks such as 192.0.2.0/24."
+  }
+}
+
+variable "caller_principal_arns" {
+  description = "Optional ARNs of users, roles and accounts that may call the API with api_auth=iam. Those of other accounts need it beside their own policy."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.caller_principal_arns : can(regex("^arn:aws[a-z-]*:iam::\\d{12}:(root|(role|user)/[\\w+=,.@/-]+)$", arn))])
+    error_message = "caller_principal_arns must be ARNs of users, roles and accounts."
+  }
+}
+
 variable "approvals" {
   description = "Whether callers may approve and reject deployments that wait at a PAUSE hook: off or on."
   type        = string

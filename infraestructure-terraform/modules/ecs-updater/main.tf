@@ -102,19 +102,21 @@ module "api" {
   updater           = module.lambda.updater
   schemas_directory = coalesce(var.schemas_directory, "${local.project}/lambda_code/ecs_updater/schemas")
 
-  update_memory_size = var.api.update_memory_size
-  status_memory_size = var.api.status_memory_size
-  api_auth           = var.api.api_auth
-  approvals          = var.api.approvals
-  stage_name         = var.api.stage_name
-  throttle_rate      = var.api.throttle_rate
-  throttle_burst     = var.api.throttle_burst
-  key_rate           = var.api.key_rate
-  key_burst          = var.api.key_burst
-  daily_quota        = var.api.daily_quota
-  environment        = var.api.environment
-  tag_filters        = var.api.tag_filters
-  account_log_role   = var.api.account_log_role
+  update_memory_size    = var.api.update_memory_size
+  status_memory_size    = var.api.status_memory_size
+  api_auth              = var.api.api_auth
+  source_cidrs          = var.api.source_cidrs
+  caller_principal_arns = var.api.caller_principal_arns
+  approvals             = var.api.approvals
+  stage_name            = var.api.stage_name
+  throttle_rate         = var.api.throttle_rate
+  throttle_burst        = var.api.throttle_burst
+  key_rate              = var.api.key_rate
+  key_burst             = var.api.key_burst
+  daily_quota           = var.api.daily_quota
+  environment           = var.api.environment
+  tag_filters           = var.api.tag_filters
+  account_log_role      = var.api.account_log_role
 
   target_read_role_arns = var.target_read_role_arns
 }
