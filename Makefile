@@ -67,12 +67,14 @@ API_AUTH             := key
 # Networks in CIDR notation that may call the API, and with API_AUTH=iam users, roles and accounts that may, as ARNs; separated by commas
 API_SOURCE_CIDRS     :=
 API_PRINCIPAL_ARNS   :=
+# For deploy-waf-aws: ARN of a regional web ACL of AWS WAF
+WEB_ACL_ARN          :=
 JWT_ISSUER           :=
 JWT_AUDIENCE         :=
 # Address of the issuer's keys. Empty: OpenID Connect discovery finds it
 JWKS_URL             :=
 
-# Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline and -target, and the tags of their resources
+# Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline, -waf and -target, and the tags of their resources
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -133,7 +135,7 @@ export CLUSTER_NAME SERVICE_NAME TASK_DEFINITION_NAME CONTAINER_IMAGE TAG_NAME T
 export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_CONCURRENCY PERMISSIONS_BOUNDARY
 export API_AUTH JWT_ISSUER JWT_AUDIENCE JWKS_URL AUTHORIZER_PACKAGE
 export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP EXPRESS_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
-export API_SOURCE_CIDRS API_PRINCIPAL_ARNS ECR_REPOSITORIES SENDER_DRY_RUNS TRACING KMS_KEY_ARN
+export API_SOURCE_CIDRS API_PRINCIPAL_ARNS WEB_ACL_ARN ECR_REPOSITORIES SENDER_DRY_RUNS TRACING KMS_KEY_ARN
 export TARGETS_PARAMETER TARGET_ROLE_ARNS TARGET_READ_ROLE_ARNS HOME_ACCOUNT HOME_REGION EXTERNAL_ID
 export UPDATE_PRINCIPAL_ARNS READ_PRINCIPAL_ARNS
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
@@ -195,13 +197,13 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, strategy, instances, direct, fields or express prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, strategy, instances, direct, fields, express or hardening prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
-.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-target-aws deploy-target-aws-tf
+.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-target-aws deploy-target-aws-tf deploy-waf-aws deploy-waf-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip; with API_AUTH=jwt the authoriser's too
 	@scripts/build-lambda-package
 
@@ -258,6 +260,12 @@ deploy-target-aws: ## Deploy the roles of a target, in another account or region
 
 deploy-target-aws-tf: ## Deploy the roles of a target, in another account or region than the function's (Terraform)
 	@scripts/deploy-tf target
+
+deploy-waf-aws: ## Associate the web ACL WEB_ACL_ARN of AWS WAF with the API (CloudFormation)
+	@scripts/deploy-waf-aws
+
+deploy-waf-aws-tf: ## Associate the web ACL WEB_ACL_ARN of AWS WAF with the API (Terraform)
+	@scripts/deploy-tf waf
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
 .PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test run-fleet-test deploy-fleet api-key api-url

@@ -68,8 +68,9 @@ module "ecs_updater" {
   tracing                = var.tracing
   kms_key_arn            = var.kms_key_arn
 
-  api   = { api_auth = var.api_auth, source_cidrs = var.api_source_cidrs, caller_principal_arns = var.api_principal_arns, account_log_role = var.account_log_role, environment = var.environment }
-  fleet = { sender_dry_runs = var.sender_dry_runs }
+  api         = { api_auth = var.api_auth, source_cidrs = var.api_source_cidrs, caller_principal_arns = var.api_principal_arns, account_log_role = var.account_log_role, environment = var.environment }
+  web_acl_arn = var.web_acl_arn
+  fleet       = { sender_dry_runs = var.sender_dry_runs }
 
   push         = var.push ? {} : null
   codepipeline = var.codepipeline

@@ -56,5 +56,7 @@ output "push_dead_letter_queue_url" { value = one(module.ecs_updater.push[*].pus
 
 output "codepipeline_function_name" { value = one(module.ecs_updater.codepipeline[*].codepipeline_function_name) }
 
+output "protected_stage_arn" { value = one(module.ecs_updater.waf[*].protected_stage_arn) }
+
 output "target_update_role_arn" { value = one(module.target[*].target_update_role_arn) }
 output "target_read_role_arn" { value = one(module.target[*].target_read_role_arn) }

@@ -207,6 +207,12 @@ variable "api_principal_arns" {
   default     = null
 }
 
+variable "web_acl_arn" {
+  description = "ARN of a regional web ACL of AWS WAF that inspects the requests to the API."
+  type        = string
+  default     = null
+}
+
 variable "account_log_role" {
   description = "API Gateway's role for logs, one per account and region: make creates and sets it, keep changes nothing."
   type        = string

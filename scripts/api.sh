@@ -32,3 +32,6 @@ print_api() {
     iam) say "next: make run-api-test $settings (a request needs an AWS signature beside the key)" ;;
   esac
 }
+
+# need_web_acl: fails without a web ACL to associate.
+need_web_acl() { [ -n "${WEB_ACL_ARN:-}" ] || fail "WEB_ACL_ARN is empty: give the ARN of a regional web ACL of AWS WAF"; }

@@ -18,8 +18,8 @@ members  lists, by the name, the ids of resources that stay while this one stays
 from collections import defaultdict
 
 _TABLE = """
-stack: {stack}-target {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api {stack}-lambda
-           {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
+stack: {stack}-target {stack}-waf {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api
+           {stack}-lambda {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
   members  cloudformation list_stack_resources StackName

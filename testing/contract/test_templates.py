@@ -518,6 +518,7 @@ OF_API, OF_FLEET = ("deploy-api-aws",), ("deploy-fleet-aws",)
         (("deploy-push-aws",), [PUSH]),
         (("deploy-codepipeline-aws",), [CODEPIPELINE]),
         (("deploy-target-aws",), [TARGET]),
+        (("deploy-waf-aws",), [TEMPLATES["11-waf.yml"]]),
     ],
 )
 def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(

@@ -22,7 +22,7 @@ from support import parity_declarations as declarations
 from support import parity_unseen as unseen
 from support import terraform as terraform_cli
 from support.account import CREDENTIALS
-from support.cloudformation import TEMPLATES, Stack
+from support.cloudformation import TEMPLATES, USUAL, Stack
 from support.make import PROJECT, Workspace
 from support.parity_declarations import MODULES, snake
 from support.parity_mutations import mutations
@@ -80,11 +80,12 @@ SETTINGS = {
 }
 """Every setting of the Makefile that reaches the resources, without its default."""
 
-SCRIPTS = [
-    (PROJECT / "scripts" / name).read_text("utf-8")
-    for name in ("function.sh", *(f"deploy-{x}" for x in ("ecs-cluster", "api-aws", "fleet-aws", *OPTIONAL)))
-]
-GIVEN = {name for script in SCRIPTS for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', script)}
+SCRIPTS = [*(PROJECT / "scripts").glob("deploy-*"), PROJECT / "scripts" / "function.sh"]
+GIVEN = {
+    name
+    for path in SCRIPTS
+    for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', path.read_text("utf-8"))
+}
 """The parameters that the scripts give."""
 
 DEFAULTS: dict[str, Any] = {
@@ -312,6 +313,7 @@ def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str,
     target = {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "an-id"}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
     optional = {"push": True, "codepipeline": True, "target": target, "load_balancer": True}
+    optional |= {"web_acl_arn": USUAL["WebAclArn"]}
     everything = files | optional | {"cluster_name": "ECSCluster"} | EVERYTHING
     return stacks(TEMPLATES), terraform.plan(everything, **place)
 

@@ -40,6 +40,8 @@ USUAL = {
     "VpcCidr": "10.42.0.0/20",
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
     "FleetQueueUrl": "https://sqs.eu-west-1.amazonaws.com/000000000000/ecs-updater-fleet.fifo",
+    "WebAclArn": "arn:aws:wafv2:eu-west-1:000000000000:regional/webacl/api/0123-abcd",
+    "RestApiId": "abc123",
 }
 """The parameters without a default."""
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"

@@ -20,6 +20,7 @@ MODULES = {
     "07-push.yml": ("ecs-updater-push", "-push"),
     "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
     "09-target.yml": ("ecs-updater-target", "-target"),
+    "11-waf.yml": ("ecs-updater-waf", "-waf"),
 }
 """Each template's module, and the end of its stack's name."""
 

@@ -70,6 +70,8 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
     "FleetDeadLetterQueuePolicy": ("fleet.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
     "PushQueuePolicy": ("push.aws_sqs_queue_policy.this", _POLICY),
     "PushDeadLetterQueuePolicy": ("push.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
+    # Its CloudFormation refuses the type.
+    "WebAclAssociation": ("waf.aws_wafv2_web_acl_association.this", {"WebACLArn": "web_acl_arn"}),
 }
 """By logical id the address in Terraform, and by property the attribute."""
 

@@ -121,6 +121,15 @@ module "api" {
   target_read_role_arns = var.target_read_role_arns
 }
 
+module "waf" {
+  source = "../ecs-updater-waf"
+  count  = var.web_acl_arn == null ? 0 : 1
+
+  web_acl_arn = var.web_acl_arn
+  rest_api_id = one(module.api[*].rest_api_id)
+  stage_name  = one(module.api[*].api_stage_name)
+}
+
 module "fleet" {
   source = "../ecs-updater-fleet"
   count  = var.fleet == null ? 0 : 1

@@ -13,6 +13,11 @@ output "api" {
   value       = one(module.api)
 }
 
+output "waf" {
+  description = "Outputs of the module ecs-updater-waf; null without it."
+  value       = one(module.waf)
+}
+
 output "fleet" {
   description = "Outputs of the module ecs-updater-fleet; null without a queue."
   value       = one(module.fleet)

@@ -99,6 +99,12 @@ variable "api" {
   default = null
 }
 
+variable "web_acl_arn" {
+  description = "ARN of a regional web ACL of AWS WAF that inspects the requests to the API. Without it there is none."
+  type        = string
+  default     = null
+}
+
 variable "fleet" {
   description = "Settings of the queue for many services, {} for the defaults: the inputs of the module ecs-updater-fleet. Without it there is no queue."
   type = object({
