@@ -56,7 +56,9 @@ class Reconciliation:
     open: int = 0
     """Entries whose rollout goes on."""
     skipped: list[str] = field(default_factory=list)
-    """Entries or services that were not reconciled, and why."""
+    """Entries or services that were not reconciled, verdicts that were not sent, and why."""
+    notified: int = 0
+    """Verdicts that were sent."""
     found: int = 0
     """Readable entries that were open at the begin of the run."""
     oldest_seconds: float = 0.0
@@ -115,6 +117,7 @@ class Reconciliation:
                 for entry in self.ended
             ],
             "open": self.open,
+            "notified": self.notified,
             "skipped": [*listed, f"and {others} more, see the log"] if others > 0 else listed,
         }
 

@@ -23,10 +23,17 @@ warn_if_unrestricted(os.environ)
 start_garbage_collection()
 
 
-def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
-    """Runs one update.
+def _deploy(event: Any, call: Call) -> Mapping[str, Any]:
+    """Runs one update. Without a ledger, it also sends the verdict."""
+    if LEDGER:
+        return deploy(event, os.environ, ECS, call, LEDGER)
+    # Imported here: with a ledger, the reconciler sends the verdicts.
+    from ..deployments.verdicts import deploy_and_send  # pylint: disable=import-outside-toplevel
 
-    The class of an error becomes Lambda's `errorType`, its text Lambda's `errorMessage`.
-    """
+    return deploy_and_send(event, os.environ, ECS, call)
+
+
+def lambda_handler(event: Any, context: Any) -> Mapping[str, Any]:
+    """Runs one update. The class of an error becomes Lambda's `errorType`."""
     call = Call.of(context)
-    return log_update(event, call, lambda: deploy(event, os.environ, ECS, call, LEDGER))
+    return log_update(event, call, lambda: _deploy(event, call))

@@ -14,6 +14,8 @@ The index `recent` has the entries of all services by `feed`, which is the same 
     REQUEST#request_id   REQUEST         `service`, `number` of its entry; `expires`
     OPEN                 service#number  `service`, `number` of an open entry, see `store`
     OPEN-CURSOR          OPEN-CURSOR     `after`: last marker of the reconciler's last run
+    NOTIFY               service#number  `notify`: the verdict of an ended entry is to be sent, see
+                                         `verdicts`; `service`, `number`, `expires`
     BATCH#id             BATCH, MEMBER#  a batch and its services, see `batch`; `expires`
     PACE                 a bucket        `full_at`, see `rate_limiter`
 
@@ -24,5 +26,5 @@ digits, so a service's entries sort in the order of its updates. A lease expires
 Calls of an update: one query for open entries. Lease: one write to take, one to release, and one
 before each write to ECS. Entry: one write for each step, and two transactions. The first one begins
 the entry (entry, request, open) if the lease is held. The second one ends it (entry, open, request,
-last success, batch).
+notify, last success, batch).
 """

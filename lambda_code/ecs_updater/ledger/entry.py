@@ -24,6 +24,9 @@ ENTRY = "UPDATE#"
 
 OPEN = "OPEN"
 
+NOTIFY = "NOTIFY"
+"""Partition key of the markers of verdicts that are not sent yet."""
+
 LAST_SUCCESS = "LAST_SUCCESS"
 
 UPDATES = "UPDATES"
@@ -389,6 +392,11 @@ def open_item(entry: Entry) -> dict[str, Any]:
     """Returns the marker of an open entry."""
     marker = f"{entry.service}#{entry.number:015d}"
     return {"pk": OPEN, "sk": marker, "service": entry.service, "number": entry.number}
+
+
+def notify_item(entry: Entry) -> dict[str, Any]:
+    """Returns the marker of a verdict that is not sent yet, see `verdicts`."""
+    return open_item(entry) | {"pk": NOTIFY, "notify": "pending"}
 
 
 def request_item(entry: Entry) -> dict[str, Any]:

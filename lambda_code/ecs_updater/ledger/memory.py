@@ -78,6 +78,11 @@ class MemoryHistory(History):
             if service in ("", entry.service)
         ]
 
+    def ended(self) -> list[Entry]:
+        """Returns the ended entries, the oldest first."""
+        with self._lock:
+            return [entry for entry in self._entries.values() if entry.is_ended]
+
     def open_pages(self) -> Iterator[Page]:
         """Yields one page with all open entries."""
         yield Page(self.open_entries(""), True)

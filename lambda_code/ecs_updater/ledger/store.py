@@ -32,6 +32,7 @@ from .entry import (
     entry_key,
     from_item,
     iso,
+    notify_item,
     open_item,
     request_item,
     request_key,
@@ -110,7 +111,7 @@ class History:
         entry = replace(entry, begun_at=now, updated_at=now)
         if entry.state is State.ENDED:
             entry, expires = replace(entry, ended_at=now), {"expires": self._expires()}
-            writes += self._failure(entry)
+            writes = [Put(notify_item(entry) | expires), *writes, *self._failure(entry)]
         else:
             # The request expires with its entry, not while the entry is open.
             writes.insert(0, Put(open_item(entry)))
@@ -159,6 +160,8 @@ class History:
     def finish(self, entry: Entry) -> Entry:
         """Stores the end of an update, its success, and the failure of its batch.
 
+        The marker of its verdict makes the reconciler send the verdict.
+
         An entry that has ended never changes: the same end again is harmless. One call, or two
         if a later update succeeded. Raises LeaseHeldError like `advance`.
         """
@@ -170,6 +173,7 @@ class History:
             Put(to_item(entry) | expires, condition, {**values, "owner": entry.owner}),
             Delete(OPEN, open_item(entry)["sk"]),
             Put(request_item(entry) | expires),
+            Put(notify_item(entry) | expires),
             *self._failure(entry),
         ]
         success = Success.of(entry)

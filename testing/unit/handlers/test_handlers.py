@@ -46,7 +46,7 @@ def test_the_reconciler_without_a_ledger_raises_the_setting(log):
 
 def test_the_reconciler_logs_its_result(log, monkeypatch):
     result = Reconciliation(open=2)
-    monkeypatch.setattr(reconcile, "reconcile", lambda *_: result)
+    monkeypatch.setattr(reconcile, "reconcile_and_send", lambda *_: result)
     assert reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r")) == result.to_json()
     (line,) = log()
     expected = {"action": "reconcile", "open": 2, "lambda_request_id": "r", "aws_calls": {}}

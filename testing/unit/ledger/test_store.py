@@ -107,6 +107,7 @@ def test_an_entry_and_its_request_are_forgotten_together_after_its_end_and_nothi
     assert expires.pop((SERVICE_ARN, "LEASE")) < int(clock()) + keep
     assert expires == {
         ("REQUEST#request-1", "REQUEST"): int(clock()) + keep,
+        ("NOTIFY", f"{SERVICE_ARN}#{ended.number:015d}"): int(clock()) + keep,
         (SERVICE_ARN, f"UPDATE#{ended.number:015d}"): int(clock()) + keep,
     }
     assert {"LEASE", "LAST_SUCCESS"} <= {sk for _, sk in fake.items}
