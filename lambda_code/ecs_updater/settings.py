@@ -13,7 +13,7 @@ ENABLE = "enable"
 OFF, WARN, REQUIRE = "off", "warn", "require"
 ON = "on"
 TAG, DIGEST = "tag", "digest"
-KEY, IAM = "key", "iam"
+KEY, IAM, JWT = "key", "iam", "jwt"
 _NAME_LENGTH = 255
 """Maximum characters of the name of an alarm."""
 LIST_PARAMETERS = ("launch_type", "images", "target", "limit", "next")
@@ -126,7 +126,7 @@ class StatusSettings:
     tag_filters: tuple[str, ...] = ()
     """`TAG_FILTERS`: tag keys, separated by commas, that lists of services can be filtered by."""
     api_auth: str = KEY
-    """`API_AUTH`: `key` (API key) or `iam` (API key and signature)."""
+    """`API_AUTH`: `key` (API key), `iam` (API key and signature) or `jwt` (bearer token)."""
     environment: str | None = None
     """`ENVIRONMENT`: name of the environment, for readers."""
     has_approvals: bool = False
@@ -144,7 +144,7 @@ class StatusSettings:
             )
         return cls(
             tag_filters=tuple(keys),
-            api_auth=_choice(environment, "API_AUTH", KEY, IAM),
+            api_auth=_choice(environment, "API_AUTH", KEY, IAM, JWT),
             environment=environment.get("ENVIRONMENT") or None,
             has_approvals=ApprovalSettings.from_environment(environment).is_on,
         )

@@ -15,10 +15,15 @@ _AUTHENTICATION = {
         "the header x-api-key and a signature of AWS (Signature Version 4), on "
         "every route but this one"
     ),
+    "jwt": "the header Authorization with a bearer token, on every route but this one",
 }
+
+_SCHEMES = {"key": ("key",), "iam": ("key", "iam"), "jwt": ("jwt",)}
+"""The security schemes that a request needs together."""
 
 _ERRORS = {
     "400": "the body or a parameter does not fit; errorMessage names it",
+    "401": "the bearer token is missing or not valid",
     "403": (
         "no key of this API, a setting of the function does not allow it, or AWS does not permit "
         "the function to do it"
@@ -31,12 +36,13 @@ _ERRORS = {
     "413": "the body is too large",
     "415": "the body is not application/json",
     "422": "ECS refuses it, or the rollout failed",
-    "429": "too many requests with this key: try again after Retry-After seconds",
+    "429": "too many requests: try again after Retry-After seconds",
     "500": "the function is at fault",
     "502": "AWS is at fault: a retry may help",
     "504": "AWS did not answer in time; GET /deployments/{id} returns the outcome of an update",
 }
-_READ_ERRORS, _WRITE_ERRORS = ("400", "403", "404", "429", "500", "502", "504"), tuple(_ERRORS)
+_READ_ERRORS = ("400", "401", "403", "404", "429", "500", "502", "504")
+_WRITE_ERRORS = tuple(_ERRORS)
 
 
 def help_document(tag_filters: Sequence[str], auth: str) -> Json:
@@ -58,13 +64,15 @@ def document(tag_filters: Sequence[str], auth: str) -> Json:
     """Returns the OpenAPI document. The server's address is relative to the document's."""
     whole = Schema("openapi").document  # A new one each time, which is completed below.
     components, paths = whole["components"], whole["paths"]
-    if auth != "iam":
-        del components["securitySchemes"]["iam"]
+    schemes = components["securitySchemes"]
+    components["securitySchemes"] = {name: schemes[name] for name in _SCHEMES[auth]}
     security: list[Json] = [{name: [] for name in components["securitySchemes"]}]
     for operations in paths.values():
         for method, operation in operations.items():
             operation.setdefault("security", security)
             for status in _WRITE_ERRORS if method == "post" else _READ_ERRORS:
+                if status == "401" and auth != "jwt":
+                    continue
                 operation["responses"][status] = {
                     "description": _ERRORS[status],
                     "content": {

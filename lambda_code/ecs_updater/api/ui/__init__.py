@@ -71,8 +71,8 @@ def document(
 ) -> tuple[str, dict[str, str]]:
     """Returns the page and its headers.
 
-    `tag_filters`: tag keys that `/list` filters by, in the order of their fields. `auth`: `key` or
-    `iam`. With `iam` the page explains what to use instead of a browser. `has_approvals`: whether
+    `tag_filters`: tag keys that `/list` filters by, in the order of their fields. `auth`: `key`,
+    `iam` or `jwt`. With `iam` the page explains what to use instead of a browser. `has_approvals`: whether
     the API takes answers to hooks.
     """
     (before, between, last, after), policy = _parts()

@@ -1,5 +1,4 @@
-// The page as a whole: the key, the filters, the counts, and when it loads.
-const IAM = document.body.dataset.auth === "iam";
+// The page as a whole: the key or token, the filters, the counts, and when it loads.
 const HAS_APPROVALS = document.body.dataset.approvals === "on";
 const BUSY = 5000; // Milliseconds between two automatic refreshes while something is in progress,
 const QUIET = 60000; // and while nothing is.
@@ -116,9 +115,9 @@ function forget(message) {
   $("key").focus();
 }
 
-/** Handles the gateway's 403: the key is not a key of this API. */
+/** Handles the gateway's 403 or 401: the key is not a key of this API, or the token is not valid. */
 function rejectKey(error) {
-  if (storedKey()) forget(`The API does not accept this key. ${error.message}`);
+  if (storedKey()) forget(`The API does not accept this ${SECRET}. ${error.message}`);
 }
 
 function start() {
@@ -131,7 +130,7 @@ function start() {
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const key = $("key").value.trim();
-  if (!/^[!-~]+$/.test(key)) return setText($("key-error"), "A key has no spaces, and letters of ASCII only.");
+  if (!/^[!-~]+$/.test(key)) return setText($("key-error"), `A ${SECRET} has no spaces, and letters of ASCII only.`);
   sessionStorage.setItem(KEY, key);
   $("key").value = "";
   setText($("key-error"), "");
@@ -188,7 +187,13 @@ $("automatic").addEventListener("change", plan);
 document.addEventListener("visibilitychange", plan);
 setInterval(tick, 1000);
 
-if (IAM) {
+if (AUTH === "jwt") {
+  setText($("key-label"), "Bearer token for this API");
+  setText($("key-source"), "Your issuer of tokens gives it");
+  setText($("forget"), "Forget token");
+  for (const name of document.querySelectorAll(".secret")) setText(name, SECRET);
+}
+if (AUTH === "iam") {
   const lines = [
     `curl "${BASE}list"`,
     '--aws-sigv4 "aws:amz:$AWS_REGION:execute-api"',
