@@ -45,6 +45,7 @@ module "ecs_updater" {
 
   function_name        = var.function_name
   lambda_package       = var.lambda_package
+  authorizer_package   = var.authorizer_package
   schemas_directory    = var.schemas_directory
   runtime              = var.runtime
   architecture         = var.architecture
@@ -68,9 +69,20 @@ module "ecs_updater" {
   tracing                = var.tracing
   kms_key_arn            = var.kms_key_arn
 
-  api         = { api_auth = var.api_auth, source_cidrs = var.api_source_cidrs, caller_principal_arns = var.api_principal_arns, account_log_role = var.account_log_role, environment = var.environment }
+  api = {
+    api_auth              = var.api_auth
+    jwt_issuer            = var.jwt_issuer
+    jwt_audience          = var.jwt_audience
+    jwks_url              = var.jwks_url
+    source_cidrs          = var.api_source_cidrs
+    caller_principal_arns = var.api_principal_arns
+    account_log_role      = var.account_log_role
+    environment           = var.environment
+  }
+
   web_acl_arn = var.web_acl_arn
-  fleet       = { sender_dry_runs = var.sender_dry_runs }
+
+  fleet = { sender_dry_runs = var.sender_dry_runs }
 
   push         = var.push ? {} : null
   codepipeline = var.codepipeline

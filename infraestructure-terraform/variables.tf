@@ -184,7 +184,31 @@ variable "tracing" {
 }
 
 variable "api_auth" {
-  description = "Authentication of the API: key (API key) or iam (API key and IAM signature)."
+  description = "Authentication of the API: key (API key), iam (API key and IAM signature) or jwt (bearer token)."
+  type        = string
+  default     = null
+}
+
+variable "jwt_issuer" {
+  description = "Issuer (iss) of the bearer tokens, with api_auth jwt."
+  type        = string
+  default     = null
+}
+
+variable "jwt_audience" {
+  description = "Audience (aud) that the bearer tokens must have, with api_auth jwt."
+  type        = string
+  default     = null
+}
+
+variable "jwks_url" {
+  description = "Address of the issuer's public keys. Default: OpenID Connect discovery of the issuer finds it."
+  type        = string
+  default     = null
+}
+
+variable "authorizer_package" {
+  description = "Path of the bundle of the API's authoriser, with api_auth jwt. Default: build/ecs-updater-authorizer-package.zip of this project."
   type        = string
   default     = null
 }

@@ -5,7 +5,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/terraform.sh"
 
 settings LAMBDA_FUNCTION_NAME API_AUTH
 
-# read_api: adds ApiInvokeUrl, RestApiId and ECSUpdateApiKey (the key's id) to `output`. Fails if there is no API.
+# check_api_auth: fails if API_AUTH=jwt has no issuer or audience.
+check_api_auth() { [ "$API_AUTH" != jwt ] || settings JWT_ISSUER JWT_AUDIENCE; }
+
+# read_api: adds ApiInvokeUrl, RestApiId and ECSUpdateApiKey (the key's id; empty with API_AUTH=jwt) to `output`. Fails if there is no
+# API.
 read_api() {
   local how name
   if is_deployed_by_terraform; then
@@ -16,7 +20,7 @@ read_api() {
     how=deploy-api-aws
     read_stack "$API_STACK"
   fi
-  for name in ApiInvokeUrl RestApiId ECSUpdateApiKey; do
+  for name in ApiInvokeUrl RestApiId; do
     [ -n "${output[$name]:-}" ] || fail "there is no API of $LAMBDA_FUNCTION_NAME: $(hint "$how")"
   done
 }
@@ -29,6 +33,7 @@ print_api() {
   say "the API is at ${output[ApiInvokeUrl]}"
   case $API_AUTH in
     key) say "next: curl \"${output[ApiInvokeUrl]}/list?images=1\" -H \"x-api-key: \$(make -s api-key $settings)\"" ;;
+    jwt) say "next: curl \"${output[ApiInvokeUrl]}/list?images=1\" -H \"Authorization: Bearer \$TOKEN\" (a token of $JWT_ISSUER)" ;;
     iam) say "next: make run-api-test $settings (a request needs an AWS signature beside the key)" ;;
   esac
 }

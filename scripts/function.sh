@@ -85,11 +85,11 @@ create_bucket() {
 write_template() {
   template=$BUILD_DIR/$1.yml
   mkdir -p "$BUILD_DIR"
-  PACKAGE=$package PROJECT=$PROJECT_DIR HASH=${2:-} TABLE=$LAMBDA_FUNCTION_NAME-ledger awk '
+  PACKAGE=$package AUTHORIZER=$authorizer_package PROJECT=$PROJECT_DIR HASH=${2:-} TABLE=$LAMBDA_FUNCTION_NAME-ledger awk '
     $1 == "TableName:" { $0 = "      TableName: " ENVIRON["TABLE"] }
     $0 == "  Deployment:" { $0 = "  Deployment" ENVIRON["HASH"] ":" }
     $1 == "DeploymentId:" { $0 = $0 ENVIRON["HASH"] }
-    $1 == "Code:" { $0 = "      Code: \"" ENVIRON["PACKAGE"] "\"" }
+    $1 == "Code:" { $0 = "      Code: \"" ENVIRON[$2 ~ /authorizer/ ? "AUTHORIZER" : "PACKAGE"] "\"" }
     $1 == "Location:" && (up = index($0, "../")) { $0 = substr($0, 1, up - 1) "\"" ENVIRON["PROJECT"] substr($0, up + 2) "\"" }
     { print }' "$PROJECT_DIR/infraestructure/$1.yml" >"$template"
 }

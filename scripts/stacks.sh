@@ -71,14 +71,16 @@ check_stack() {
 # stack_tags: fills the array `tags` with a stack's tags, which CloudFormation adds to its resources.
 stack_tags() { tags=("environment=$ENVIRONMENT" "owner=$OWNER" "contact=$CONTACT" "$OWNERSHIP_TAG=$STACK_NAME"); }
 
-# deploy_stack STACK TEMPLATE [NAME=VALUE ...]: deploys a template with a change set.
+# deploy_stack STACK TEMPLATE [NAME=VALUE ...]: deploys a template with a change set. CloudFormation takes a template of more than 51,200
+# bytes only from a bucket.
 deploy_stack() {
-  local stack=$1 template=$2 log=$BUILD_DIR/$1.log tags
+  local stack=$1 template=$2 log=$BUILD_DIR/$1.log tags from=()
+  [ "$(wc -c <"$template")" -le 51200 ] || from=(--s3-bucket "${bucket:?is not set: call make_bucket first}")
   shift 2
   check_stack "$stack"
   stack_tags
   say "deploying stack $stack"
-  aws_cli cloudformation deploy --stack-name "$stack" --template-file "$template" --capabilities CAPABILITY_NAMED_IAM \
+  aws_cli cloudformation deploy --stack-name "$stack" --template-file "$template" "${from[@]}" --capabilities CAPABILITY_NAMED_IAM \
     --no-fail-on-empty-changeset ${1:+--parameter-overrides "$@"} --tags "${tags[@]}" >"$log" 2>&1 && return
   fail "stack $stack could not be deployed: $(describe_failure "$stack" "$log")"
 }

@@ -20,7 +20,8 @@ terraform_settings() {
     [cluster_name]=$CLUSTER_NAME [launch_type]=$LAUNCH_TYPE [task_definition_family]=$TASK_DEFINITION_NAME
     [function_name]=$LAMBDA_FUNCTION_NAME [lambda_package]=${package:-} [runtime]=$LAMBDA_RUNTIME [architecture]=$LAMBDA_ARCH
     [permissions_boundary]=${PERMISSIONS_BOUNDARY:-} [endpoint_url]=${AWS_ENDPOINT_URL:-}
-    [schemas_directory]=$PROJECT_DIR/lambda_code/ecs_updater/schemas [api_auth]=$API_AUTH [account_log_role]=${log_role:-}
+    [schemas_directory]=$PROJECT_DIR/lambda_code/ecs_updater/schemas [api_auth]=$API_AUTH [jwt_issuer]=${JWT_ISSUER:-} [jwt_audience]=${JWT_AUDIENCE:-}
+    [jwks_url]=${JWKS_URL:-} [authorizer_package]=${authorizer_package:-} [account_log_role]=${log_role:-}
     [task_log_group_name]=${TASK_LOG_GROUP:-} [targets_parameter_name]=${TARGETS_PARAMETER:-}
     [express_services]=${EXPRESS_SERVICES:-} [web_acl_arn]=${WEB_ACL_ARN:-} [sender_dry_runs]=${SENDER_DRY_RUNS:-} [tracing]=${TRACING:-} [kms_key_arn]=${KMS_KEY_ARN:-}
   )
@@ -82,6 +83,13 @@ prepare_terraform() {
 move_old_addresses() {
   local state part index
   state=$(terraform -chdir="$TERRAFORM_TREE" state list -no-color 2>/dev/null) || return 0
+  # In 1.2.0 the key was there with every API_AUTH.
+  for part in usage_plan api_key usage_plan_key; do
+    for index in module.api 'module.ecs_updater.module.api[0]'; do
+      index+=.aws_api_gateway_$part.this
+      [[ $'\n'$state$'\n' != *$'\n'"$index"$'\n'* ]] || run_terraform state mv "$index" "${index}[0]"
+    done
+  done
   for part in ledger lambda api fleet; do
     [[ $'\n'$state = *$'\n'"module.$part."* ]] || continue
     case $part in api | fleet) index='[0]' ;; *) index='' ;; esac

@@ -43,7 +43,7 @@ class Authorizer:
         in the log, the token in no line.
         """
         request = event.get("requestContext") or {}
-        fields = {
+        fields: dict[str, Any] = {
             "request_id": request.get("requestId"),
             "ip": (request.get("identity") or {}).get("sourceIp"),
         }
@@ -64,7 +64,7 @@ class Authorizer:
 def _result(claims: Mapping[str, Any], method_arn: str) -> dict[str, Any]:
     """Returns the result for every route of the stage. Raises TokenRejected.
 
-    The first two parts of the ARN are API and stage: a request's path has no effect on the resource.
+    The first two parts of the ARN are API and stage. A request's path has no effect on it.
     """
     stage = "/".join(method_arn.split("/")[:2])
     statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{stage}/*"}

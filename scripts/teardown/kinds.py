@@ -48,7 +48,7 @@ REST API: {function}-api
   find     apigateway get_rest_apis -> items[?name=='{name}']
   delete   apigateway delete_rest_api restApiId
 function: {function}-codepipeline {function}-push {function}-fleet {function}-api-update
-           {function}-api-status {function}-completer {function}
+           {function}-api-status {function}-api-jwt {function}-completer {function}
   find     lambda get_function FunctionName -> [@]
   delete   lambda delete_function FunctionName
 alarm: {function}-push-dead-letters {function}-fleet-dead-letters {function}-dead-letters
@@ -102,7 +102,7 @@ cluster: {cluster}
 role: {function}-push-{region} {function}-api-status-{region} {function}-completer-{region}
            {function}-{region} {stack}-ecs-{region}-instance {stack}-ecs-{region}-execution
            {function}-target-update-{region} {function}-target-read-{region} {stack}-alb-{region}
-           {function}-api-logs-{region}
+           {function}-api-logs-{region} {function}-api-jwt-{region}
   find     iam get_role RoleName -> [Role]
   stays    special.writes_logs_of_others
   release  iam list_instance_profiles_for_role RoleName -> InstanceProfiles[].InstanceProfileName
@@ -114,6 +114,7 @@ role: {function}-push-{region} {function}-api-status-{region} {function}-complet
   delete   iam delete_role RoleName
 log group: /aws/lambda/{function}-push /aws/lambda/{function}-api-status /aws/lambda/{function}
            /aws/apigateway/{function}-api /aws/lambda/{function}-completer /ecs/{stack}-ecs
+           /aws/lambda/{function}-api-jwt
   find     logs describe_log_groups logGroupNamePrefix
            -> logGroups[?logGroupName=='{name}'].{arn: logGroupArn}
   tags     logs list_tags_for_resource resourceArn
@@ -165,7 +166,6 @@ bucket: {stack}-artifacts-{account}-{region}
 def _read_table() -> dict[str, dict[str, list[str]]]:
     """Returns the names of each kind, and its calls by their words."""
     kinds: dict[str, dict[str, list[str]]] = {}
-    kind = ""
     for line in _TABLE.replace("\n" + " " * 11, " ").strip().splitlines():
         if line.startswith(" "):
             word, text = line.split(maxsplit=1)

@@ -1,6 +1,8 @@
-# The API key and its limits.
+# The API key and its limits. With api_auth jwt there is no key, so only the stage's limits apply.
 
 resource "aws_api_gateway_usage_plan" "this" {
+  count = local.has_key ? 1 : 0
+
   name        = local.api
   description = "Limits of one API key"
 
@@ -22,6 +24,8 @@ resource "aws_api_gateway_usage_plan" "this" {
 
 # API Gateway generates the value. It is in no output, but in Terraform's state: restrict access to it.
 resource "aws_api_gateway_api_key" "this" {
+  count = local.has_key ? 1 : 0
+
   name        = local.api
   description = "API key of the callers"
   enabled     = true
@@ -30,7 +34,9 @@ resource "aws_api_gateway_api_key" "this" {
 }
 
 resource "aws_api_gateway_usage_plan_key" "this" {
-  key_id        = aws_api_gateway_api_key.this.id
+  count = local.has_key ? 1 : 0
+
+  key_id        = aws_api_gateway_api_key.this[0].id
   key_type      = "API_KEY"
-  usage_plan_id = aws_api_gateway_usage_plan.this.id
+  usage_plan_id = aws_api_gateway_usage_plan.this[0].id
 }

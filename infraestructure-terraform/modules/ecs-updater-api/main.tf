@@ -4,6 +4,7 @@
 #   responses.tf   what the gateway answers itself      stage.tf        the deployment, its logs and its limits
 #   key.tf         the key and how much it may call     account.tf      the role with which API Gateway writes logs
 #   resource_policy.tf  which networks and principals may call
+#   authorizer.tf       the check of bearer tokens
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -15,7 +16,9 @@ locals {
   region    = data.aws_region.current.id # Both provider majors have it; the others are deprecated in 6 or missing in 5.
 
   api           = "${var.updater.function_name}-api"
-  authorization = var.api_auth == "iam" ? "AWS_IAM" : "NONE"
+  has_key       = var.api_auth != "jwt"
+  authorization = { key = "NONE", iam = "AWS_IAM", jwt = "CUSTOM" }[var.api_auth]
+  authorizer_id = one(aws_api_gateway_authorizer.this[*].id)
   is_emulated   = var.updater.endpoint_url != ""
 }
 

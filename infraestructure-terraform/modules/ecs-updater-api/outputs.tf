@@ -7,7 +7,7 @@ output "api_invoke_url" {
 
 output "ecs_update_api_key" {
   description = "Id of the API key. make api-key prints its value."
-  value       = aws_api_gateway_api_key.this.id
+  value       = one(aws_api_gateway_api_key.this[*].id)
 }
 
 output "rest_api_id" {

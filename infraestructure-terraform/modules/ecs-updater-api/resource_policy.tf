@@ -20,7 +20,7 @@ resource "aws_api_gateway_rest_api_policy" "this" {
         Effect    = "Allow"
         Principal = "*"
         Action    = "execute-api:Invoke"
-        Resource  = var.api_auth == "key" ? local.every_call : "${aws_api_gateway_rest_api.this.execution_arn}/*/GET/"
+        Resource  = var.api_auth == "iam" ? "${aws_api_gateway_rest_api.this.execution_arn}/*/GET/" : local.every_call
       },
       ], length(local.caller_principals) == 0 ? [] : [
       {

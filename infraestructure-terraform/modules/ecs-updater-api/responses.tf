@@ -15,8 +15,17 @@ locals {
         "\"there is no such route or method, or the request is not signed: GET / lists the routes\"" :
       "\"there is no such route or method: GET / lists them\"")
     }
-    THROTTLED      = { status = "429", type = "TooManyRequests", text = local.message, retry_after = "1" }
-    QUOTA_EXCEEDED = { status = "429", type = "QuotaExceeded", text = local.message, retry_after = "3600" }
+    # With api_auth jwt.
+    UNAUTHORIZED = {
+      status = "401", type = "Unauthorized", header = { WWW-Authenticate = "Bearer" }
+      text   = "\"the header Authorization has no valid bearer token: the log of the authoriser has the reason\""
+    }
+    AUTHORIZER_FAILURE = {
+      status = "500", type = "AuthorizerFailure"
+      text   = "\"the bearer token could not be checked: try again; the log of the authoriser has the reason\""
+    }
+    THROTTLED      = { status = "429", type = "TooManyRequests", text = local.message, header = { Retry-After = "1" } }
+    QUOTA_EXCEEDED = { status = "429", type = "QuotaExceeded", text = local.message, header = { Retry-After = "3600" } }
     BAD_REQUEST_BODY = {
       status = "400", type = "InvalidEventError"
       text   = "\"[ERROR][json_validation] wrong input event format: the body is not what the schema in /openapi.json says\""
@@ -39,7 +48,7 @@ resource "aws_api_gateway_gateway_response" "this" {
   response_type = each.key
   status_code   = each.value.status
 
-  response_parameters = try({ "gatewayresponse.header.Retry-After" = "'${each.value.retry_after}'" }, null)
+  response_parameters = try({ for name, value in each.value.header : "gatewayresponse.header.${name}" => "'${value}'" }, null)
   response_templates = {
     "application/json" = "{\"errorType\": \"${each.value.type}\", \"errorMessage\": ${each.value.text}, \"requestId\": \"$context.requestId\"${try(each.value.more, "")}}"
   }

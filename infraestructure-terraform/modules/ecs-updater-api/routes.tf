@@ -1,4 +1,4 @@
-# Routes and their functions. All but the help require an API key and, with api_auth iam, a signature.
+# Routes and their functions. All but the help require an API key and, with api_auth iam, a signature; with jwt a bearer token instead.
 
 locals {
   # Built from the names, so that a plan shows what each route calls.
@@ -82,8 +82,9 @@ resource "aws_api_gateway_method" "update" {
   rest_api_id          = aws_api_gateway_rest_api.this.id
   resource_id          = aws_api_gateway_resource.update.id
   http_method          = "POST"
-  api_key_required     = true
+  api_key_required     = local.has_key
   authorization        = local.authorization
+  authorizer_id        = local.authorizer_id
   request_validator_id = aws_api_gateway_request_validator.this.id
   request_models       = { "application/json" = aws_api_gateway_model.update_body.name }
 }
@@ -101,8 +102,9 @@ resource "aws_api_gateway_method" "rollback" {
   rest_api_id          = aws_api_gateway_rest_api.this.id
   resource_id          = aws_api_gateway_resource.rollback.id
   http_method          = "POST"
-  api_key_required     = true
+  api_key_required     = local.has_key
   authorization        = local.authorization
+  authorizer_id        = local.authorizer_id
   request_validator_id = aws_api_gateway_request_validator.this.id
   request_models       = { "application/json" = aws_api_gateway_model.rollback_body.name }
 }
@@ -122,8 +124,9 @@ resource "aws_api_gateway_method" "answer" {
   rest_api_id          = aws_api_gateway_rest_api.this.id
   resource_id          = aws_api_gateway_resource.answer[each.key].id
   http_method          = "POST"
-  api_key_required     = true
+  api_key_required     = local.has_key
   authorization        = local.authorization
+  authorizer_id        = local.authorizer_id
   request_parameters   = { "method.request.path.id" = true }
   request_validator_id = aws_api_gateway_request_validator.this.id
   request_models       = { "application/json" = aws_api_gateway_model.event["hook-answer"].name }
@@ -145,8 +148,9 @@ resource "aws_api_gateway_method" "list" {
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_resource.list.id
   http_method      = "GET"
-  api_key_required = true
+  api_key_required = local.has_key
   authorization    = local.authorization
+  authorizer_id    = local.authorizer_id
 }
 
 resource "aws_api_gateway_integration" "list" {
@@ -163,8 +167,9 @@ resource "aws_api_gateway_method" "deployments" {
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_resource.deployments.id
   http_method      = "GET"
-  api_key_required = true
+  api_key_required = local.has_key
   authorization    = local.authorization
+  authorizer_id    = local.authorizer_id
 }
 
 resource "aws_api_gateway_integration" "deployments" {
@@ -181,8 +186,9 @@ resource "aws_api_gateway_method" "deployment" {
   rest_api_id        = aws_api_gateway_rest_api.this.id
   resource_id        = aws_api_gateway_resource.deployment.id
   http_method        = "GET"
-  api_key_required   = true
+  api_key_required   = local.has_key
   authorization      = local.authorization
+  authorizer_id      = local.authorizer_id
   request_parameters = { "method.request.path.id" = true }
 }
 
@@ -200,8 +206,9 @@ resource "aws_api_gateway_method" "openapi" {
   rest_api_id      = aws_api_gateway_rest_api.this.id
   resource_id      = aws_api_gateway_resource.openapi.id
   http_method      = "GET"
-  api_key_required = true
+  api_key_required = local.has_key
   authorization    = local.authorization
+  authorizer_id    = local.authorizer_id
 }
 
 resource "aws_api_gateway_integration" "openapi" {

@@ -2,7 +2,7 @@
 
 locals {
   # A change of any of these files is deployed.
-  parts = ["main.tf", "models.tf", "responses.tf", "routes.tf"]
+  parts = ["authorizer.tf", "main.tf", "models.tf", "responses.tf", "routes.tf"]
 }
 
 resource "aws_api_gateway_deployment" "this" {
@@ -51,6 +51,7 @@ resource "aws_api_gateway_stage" "this" {
       ip               = "$context.identity.sourceIp"
       apiKeyId         = "$context.identity.apiKeyId"
       caller           = "$context.identity.userArn"
+      sub              = "$context.authorizer.principalId"
       method           = "$context.httpMethod"
       route            = "$context.resourcePath"
       status           = "$context.status"

@@ -73,14 +73,62 @@ variable "target_read_role_arns" {
 }
 
 variable "api_auth" {
-  description = "Authentication of all routes but the help: key (API key) or iam (API key and IAM signature)."
+  description = "Authentication of all routes but the help: key (API key), iam (API key and IAM signature) or jwt (bearer token)."
   type        = string
   default     = "key"
   nullable    = false
 
   validation {
-    condition     = contains(["key", "iam"], var.api_auth)
-    error_message = "api_auth must be key or iam."
+    condition     = contains(["key", "iam", "jwt"], var.api_auth)
+    error_message = "api_auth must be key, iam or jwt."
+  }
+}
+
+variable "jwt_issuer" {
+  description = "Optional issuer (iss) of the bearer tokens, such as https://token.actions.githubusercontent.com. Required with jwt."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[!-~]{0,1000}$", var.jwt_issuer))
+    error_message = "jwt_issuer must be empty or up to 1000 characters of ASCII without spaces."
+  }
+}
+
+variable "jwt_audience" {
+  description = "Optional audience (aud) that the bearer tokens must have. Required with jwt."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[!-~]{0,1000}$", var.jwt_audience))
+    error_message = "jwt_audience must be empty or up to 1000 characters of ASCII without spaces."
+  }
+}
+
+variable "jwks_url" {
+  description = "Optional address of the issuer's public keys, a JSON Web Key Set. If empty, OpenID Connect discovery of the issuer finds it."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(https://[!-~]{1,1000}|http://127[.]0[.]0[.]1(:[0-9]{1,5})?/[!-~]*)?$", var.jwks_url))
+    error_message = "jwks_url must be empty or an address that begins with https://."
+  }
+}
+
+variable "authorizer_package" {
+  description = "Optional path of the authoriser's bundle, absolute or from the root module's directory. Required with jwt."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.authorizer_package == "" || endswith(var.authorizer_package, ".zip")
+    error_message = "authorizer_package must be empty or the path of the bundle, a zip file."
   }
 }
 

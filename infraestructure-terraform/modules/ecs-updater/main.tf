@@ -105,6 +105,10 @@ module "api" {
   update_memory_size    = var.api.update_memory_size
   status_memory_size    = var.api.status_memory_size
   api_auth              = var.api.api_auth
+  jwt_issuer            = var.api.jwt_issuer
+  jwt_audience          = var.api.jwt_audience
+  jwks_url              = var.api.jwks_url
+  authorizer_package    = coalesce(var.authorizer_package, "${local.project}/build/ecs-updater-authorizer-package.zip")
   source_cidrs          = var.api.source_cidrs
   caller_principal_arns = var.api.caller_principal_arns
   approvals             = var.api.approvals

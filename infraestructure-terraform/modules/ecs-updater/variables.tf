@@ -81,6 +81,9 @@ variable "api" {
   description = "Settings of the HTTP API, {} for the defaults: the inputs of the module ecs-updater-api. Without it there is no API."
   type = object({
     api_auth              = optional(string)
+    jwt_issuer            = optional(string)
+    jwt_audience          = optional(string)
+    jwks_url              = optional(string)
     source_cidrs          = optional(list(string))
     caller_principal_arns = optional(list(string))
     approvals             = optional(string)
@@ -167,6 +170,12 @@ variable "function_name" {
 
 variable "lambda_package" {
   description = "Path of the function's bundle. Default: build/ecs-updater-package.zip of this project, which make build-lambda-package builds."
+  type        = string
+  default     = null
+}
+
+variable "authorizer_package" {
+  description = "Path of the bundle of the API's authoriser, for api_auth jwt. Default: build/ecs-updater-authorizer-package.zip of this project, which make build-lambda-package API_AUTH=jwt builds."
   type        = string
   default     = null
 }
