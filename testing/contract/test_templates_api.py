@@ -87,14 +87,54 @@ def test_what_the_stage_shows_is_made_after_every_route_and_every_answer_of_the_
     assert set(re.findall(r"[\w.]+", after)) == {".".join(address) for address in made}
 
 
-@pytest.mark.parametrize("auth", ["key", "iam"])
-def test_every_route_but_the_help_wants_the_key_and_with_iam_a_signature_beside_it(auth):
+@pytest.mark.parametrize(
+    "auth, has_key, kind",
+    [("key", True, "NONE"), ("iam", True, "AWS_IAM"), ("jwt", False, "CUSTOM")],
+)
+def test_every_route_but_the_help_wants_the_key_with_iam_a_signature_too_with_jwt_only_a_token(
+    auth, has_key, kind
+):
     found = methods(ApiAuth=auth)
-    for route, needs_key in ROUTES.items():
-        assert found[route].get("ApiKeyRequired", False) is needs_key, route
-        assert found[route]["AuthorizationType"] == (
-            "AWS_IAM" if auth == "iam" and needs_key else "NONE"
-        ), route
+    for route, is_closed in ROUTES.items():
+        assert found[route].get("ApiKeyRequired", False) is (is_closed and has_key), route
+        assert found[route]["AuthorizationType"] == (kind if is_closed else "NONE"), route
+        authorizer = "Authorizer" if is_closed and auth == "jwt" else None
+        assert found[route].get("AuthorizerId") == authorizer, route
+    for name in ("ApiKey", "UsagePlan", "UsagePlanKey"):
+        assert (name in stack(ApiAuth=auth).resources) is has_key
+
+
+def test_an_authoriser_without_a_cache_is_there_only_with_jwt_and_only_for_this_api():
+    of_jwt = {f"Authorizer{part}" for part in ("", "Function", "Role", "LogGroup", "Permission")}
+    assert not of_jwt & stack().resources.keys()
+    resources = stack(ApiAuth="jwt", JwtIssuer="an-issuer", JwtAudience="updater").resources
+    assert of_jwt <= resources.keys()
+    authorizer = resources["Authorizer"]["Properties"]
+    assert (authorizer["Type"], authorizer["AuthorizerResultTtlInSeconds"]) == ("REQUEST", 0)
+    assert authorizer["IdentitySource"] == "method.request.header.Authorization"
+    assert ":function:ecs-updater-api-jwt/invocations" in authorizer["AuthorizerUri"]
+    permission = resources["AuthorizerPermission"]["Properties"]
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert permission["SourceArn"].endswith(":RestApi/authorizers/Authorizer")
+    variables = resources["AuthorizerFunction"]["Properties"]["Environment"]["Variables"]
+    assert (variables["JWT_ISSUER"], variables["JWT_AUDIENCE"]) == ("an-issuer", "updater")
+    assert "AWS_ENDPOINT_URL" not in variables  # It would permit an issuer in a private network.
+
+
+@pytest.mark.parametrize(
+    "url, is_allowed",
+    [
+        *(
+            ("", True),
+            ("https://issuer.example.com/keys?a=b", True),
+            ("http://127.0.0.1:80/k", True),
+        ),
+        *(("http://issuer.example.com/keys", False), ("http://127.0.0.1.example.com/", False)),
+        *(("https://", False), ("http://127.0.0.1@example.com/", False), ("file:///keys", False)),
+    ],
+)
+def test_keys_are_read_over_https_or_from_this_machine(url, is_allowed):
+    assert bool(re.match(API["Parameters"]["JwksUrl"]["AllowedPattern"], url)) is is_allowed
 
 
 def test_post_goes_to_the_update_function_and_get_to_the_status_function():
@@ -145,7 +185,7 @@ def test_the_answer_to_a_hook_is_validated_and_needs_the_id_of_its_update():
 # What the gateway answers
 
 
-@pytest.mark.parametrize("auth", ["key", "iam"])
+@pytest.mark.parametrize("auth", ["key", "iam", "jwt"])
 def test_every_answer_of_the_gateways_own_is_json_in_the_form_of_the_functions_errors(auth):
     for kind, response in responses(ApiAuth=auth).items():
         (template,) = response["ResponseTemplates"].values()
@@ -161,6 +201,8 @@ def test_the_gateways_statuses_are_those_of_the_functions_errors():
     assert statuses == {
         "INVALID_API_KEY": "403",
         "MISSING_AUTHENTICATION_TOKEN": "404",
+        "UNAUTHORIZED": "401",
+        "AUTHORIZER_FAILURE": "500",
         "THROTTLED": "429",
         "QUOTA_EXCEEDED": "429",
         "BAD_REQUEST_BODY": "400",
