@@ -23,7 +23,6 @@ from ..errors import (
     CREDENTIALS,
     LASTING,
     AwsFailure,
-    ConfigurationError,
     InvalidEventError,
     Outcome,
     TargetRoleError,
@@ -32,6 +31,7 @@ from ..model.arn import account_prefix
 from ..model.targets import HOME, AnyRequest, Target, Targets
 from . import clients
 from .errors import Result, RoleNotAssumedError, translated
+from .parameter import Parameter
 
 CACHE_SECONDS = 300.0
 """Seconds for which the parameter is kept in memory."""
@@ -72,10 +72,17 @@ class TargetAccess:
         `home`: beginning of ECS's ARNs in the own account and region. Empty: it is unknown.
         """
         self.home = home
-        self._parameter, self._clock = parameter, clock
-        self._home_session = home_session
-        self._targets = Targets(parameter, home)
-        self._read_at: float | None = None
+        self._clock, self._home_session = clock, home_session
+        self._none = Targets("", home)
+        self._parameter: Parameter[Targets] | None = None
+        if parameter:
+            self._parameter = Parameter(
+                parameter,
+                "TARGETS_PARAMETER",
+                lambda text: Targets.parse(text, parameter, home),
+                clock=clock,
+                session=home_session,
+            )
         self._sessions: dict[tuple[str, str], tuple[Target, Session]] = {}
         self._lock = threading.RLock()
 
@@ -91,13 +98,7 @@ class TargetAccess:
 
     def targets(self, most_seconds: float = CACHE_SECONDS) -> Targets:
         """Returns the targets, read at most `most_seconds` ago. Raises ConfigurationError."""
-        with self._lock:
-            now = self._clock.now()
-            is_current = self._read_at is not None and now < self._read_at + most_seconds
-            if self._parameter and not is_current:
-                self._targets = Targets.parse(self._read(), self._parameter, self.home)
-                self._read_at = now
-            return self._targets
+        return self._parameter.content(most_seconds) if self._parameter else self._none
 
     def find(self, arn: str) -> Target | None:
         """Returns the target of the ARN's account and region. None: they are those of home.
@@ -106,6 +107,19 @@ class TargetAccess:
         """
         is_home = account_prefix(arn) == self.home
         return None if is_home else self._resolve(lambda targets: targets.of_arn(arn))
+
+    def target_name(self, cluster: str) -> str | None:
+        """Returns the name of the target of a cluster, by name or ARN. At home it is `HOME`.
+
+        None: there is no such target, or none any more. Raises ConfigurationError.
+        """
+        if not cluster.startswith("arn:"):
+            return HOME
+        try:
+            target = self.find(cluster)
+        except InvalidEventError:
+            return None
+        return target.name if target else HOME
 
     def named(self, name: str) -> Target:
         """Returns the target of this name. Raises InvalidEventError or ConfigurationError."""
@@ -208,22 +222,6 @@ class TargetAccess:
     def _new_sts(self, _: str, **credentials: Any) -> Any:
         """Returns a client of STS at home, whatever service the fetcher names."""
         return self._home_session().create_client("sts", config=_CONFIG, **credentials)
-
-    def _read(self) -> str:
-        """Returns the text of the parameter. Raises ConfigurationError."""
-        client = self._home_session().create_client("ssm", config=_CONFIG)
-        try:
-            answer = clients.call(
-                client, "GetParameter", "Parameter", Name=self._parameter, WithDecryption=True
-            )
-        except AwsFailure as failure:
-            raise ConfigurationError(
-                f"the parameter {self._parameter} of the function's TARGETS_PARAMETER could not be "
-                f"read: {failure}: create it in the function's account and region, and allow the "
-                "function's role ssm:GetParameter"
-            ).caused_by(failure) from None
-        text: str = answer["Parameter"]["Value"]
-        return text
 
 
 def _session_name(environment: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ Their configuration is the JSON object of one parameter, see `schemas/targets.js
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from ..errors import ConfigurationError, InvalidEventError, one_line
@@ -139,26 +140,9 @@ class Targets:
 def _targets_of(text: str) -> dict[str, Target]:
     """Returns the targets by name. Raises ValueError."""
     # Imported here: few invocations are about a target.
-    # pylint: disable=import-outside-toplevel
-    from jsonschema import Draft4Validator
-    from jsonschema.exceptions import best_match
+    from .configuration import document_of  # pylint: disable=import-outside-toplevel
 
-    from .event_parser import Schema, parse_json
-
-    try:
-        document = parse_json(text, "its value")
-    except InvalidEventError as error:
-        raise ValueError(error.violation) from None
-    except RecursionError:
-        raise ValueError("its value is nested too deeply") from None
-    schema = Draft4Validator(Schema("targets").document)
-    if violation := best_match(schema.iter_errors(document)):
-        raise ValueError(_sentence(violation))
-    for name, fields in document.items():
-        # In Python's regular expressions, `$` lets a newline through.
-        for path, value in (("", name), *((f".{key}", text) for key, text in fields.items())):
-            if value.endswith("\n"):
-                raise ValueError(f"{name.strip()}{path}: it ends with a newline")
+    document = document_of(text, "targets", _sentence)
     return {name: Target(name, **fields) for name, fields in sorted(document.items())}
 
 
@@ -182,15 +166,14 @@ def _with_nearest(error: InvalidEventError, name: str | None) -> InvalidEventErr
 
 
 def _sentence(violation: Any) -> str:
-    """Returns path and reason of a violation. The value itself may have the external id."""
-    path = ".".join(map(str, violation.absolute_path))
-    reason = violation.message.replace(repr(violation.instance), "the value", 1)
-    if violation.validator == "additionalProperties" and not path:
+    """Returns path and reason of a violation."""
+    from .configuration import sentence_of  # pylint: disable=import-outside-toplevel
+
+    if violation.validator == "additionalProperties" and not violation.absolute_path:
+        names = (one_line(str(name), 60) for name in violation.instance if not _is_name(str(name)))
         reason = "a target's name is 1 to 40 characters of a-z, 0-9 and -, and not home"
-        path = next(
-            (one_line(str(name), 60) for name in violation.instance if not _is_name(str(name))), ""
-        )
-    return one_line(f"{path}: {reason}" if path else reason)
+        return one_line(": ".join([*islice(names, 1), reason]))
+    return sentence_of(violation)
 
 
 def _is_name(name: str) -> bool:
