@@ -194,7 +194,7 @@ class InvalidEventError(CallerFault, stage="json_validation"):
 
 
 class NotAllowedError(CallerFault, stage="json_validation"):
-    """ALLOWED_IMAGES or ALLOWED_SERVICES does not allow the image or service."""
+    """A setting such as ALLOWED_IMAGES, or the caller's scope, does not allow the request."""
 
     def __init__(self, reason: str, field: str = ""):
         """`field`: field of the event, such as `ecs_container_images.sidecar`."""

@@ -148,6 +148,8 @@ class AllowList:
     setting: str
     text: str = ""
     patterns: tuple[str, ...] = ()
+    reason: str = ""
+    """End of the sentence of an error. Empty: the setting and its text."""
 
     @classmethod
     @lru_cache
@@ -156,7 +158,12 @@ class AllowList:
         if not text:
             return cls(setting)
         globs = [pattern.strip(" ") for pattern in text.split(",")]
-        patterns = [_checked(setting, pattern) for pattern in globs]
+        try:
+            patterns = [checked_pattern(setting, pattern) for pattern in globs]
+        except ValueError as error:
+            raise ConfigurationError(
+                f"the function's {setting} has {error}, separated by commas"
+            ) from None
         return cls(setting, text, tuple(patterns))
 
     def check(self, name: str, value: str, normalised: str) -> Iterator[NotAllowedError]:
@@ -168,16 +175,16 @@ class AllowList:
         if not self.patterns and self.setting in (IMAGES, SERVICES):
             return
         if not any(fnmatchcase(normalised, pattern) for pattern in self.patterns):
-            shown = one_line(self.text, _MAX_SHOWN)
             subject = (
                 one_line(name) if self.setting == FIELDS else f"{one_line(name)} {one_line(value)}"
             )
-            yield NotAllowedError(f"{subject} is not allowed: {self.setting}={shown}", name)
+            reason = self.reason or f"{self.setting}={one_line(self.text, _MAX_SHOWN)}"
+            yield NotAllowedError(f"{subject} is not allowed: {reason}", name)
 
 
 @dataclass(frozen=True)
 class AllowLists:
-    """The lists of the function's settings."""
+    """The lists of the function's settings, or of a caller's scope."""
 
     images: AllowList
     services: AllowList
@@ -200,8 +207,7 @@ class AllowLists:
 
         The images of a rollback are not checked.
         """
-        service = f"{name_of(request.cluster)}/{name_of(request.service)}"
-        yield from self.services.check("ecs_service_name", request.service, service)
+        yield from self.services.check("ecs_service_name", request.service, service_name(request))
         if not isinstance(request, UpdateRequest):
             return
         for path, name in request.guarded:
@@ -219,18 +225,31 @@ class AllowLists:
                 if arn is not None:
                     yield from self.secrets.check(f"{path}ecs_secrets.{name}", arn, arn)
 
+    def rejections_of_revision(self, images: Mapping[str, str]) -> Iterator[NotAllowedError]:
+        """Yields an error for each image of an existing revision that is not allowed.
 
-def _checked(setting: str, pattern: str) -> str:
-    """Returns the normalised pattern. Raises ConfigurationError if it could match nothing."""
+        `images`: the images by container.
+        """
+        for container, image in images.items():
+            normalised = image
+            with suppress(InvalidImageError):
+                normalised = ImageReference.parse(image).normalised
+            yield from self.images.check(f"{TASK_DEFINITION}.{container}", image, normalised)
+
+
+def service_name(request: Request) -> str:
+    """Returns `cluster/service`, as the patterns of services have it."""
+    return f"{name_of(request.cluster)}/{name_of(request.service)}"
+
+
+def checked_pattern(setting: str, pattern: str) -> str:
+    """Returns the normalised pattern. Raises ValueError if it could match nothing."""
     shape, form = _SHAPES[setting]
     with suppress(InvalidImageError):
         if shape.fullmatch(pattern) and _BALANCED.fullmatch(pattern):
             return normalised_pattern(pattern) if setting == IMAGES else pattern
     wrong = one_line(repr(pattern), 100)
-    raise ConfigurationError(
-        f"the function's {setting} has the pattern {wrong}: write patterns of "
-        f"{form}, separated by commas"
-    )
+    raise ValueError(f"the pattern {wrong}: write patterns of {form}")
 
 
 def fingerprint_of_event(event: Mapping[str, Any]) -> str:
