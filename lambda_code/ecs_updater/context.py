@@ -72,6 +72,8 @@ class Call:
     """Returns the seconds until the function's time-out."""
     clock: Clock = REAL_TIME
     batch: str | None = None
+    scope: Any = None
+    """`model.scopes.Scope` of the caller. None: only the function's settings bound the request."""
     lambda_request_id: str | None = None
     """Lambda's id of the invocation, for the log. None: no function runs it."""
 

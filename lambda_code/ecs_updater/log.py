@@ -64,6 +64,14 @@ def add_log_keys(event: Any, call: Call, action: str = "update", **further: str)
     )
 
 
+def add_caller(call: Call, event: Mapping[str, Any]) -> None:
+    """Adds the caller, and the address in API Gateway's event, to the following log lines."""
+    identity = event.get("requestContext", {}).get("identity") or {}
+    logger.thread_safe_append_keys(
+        caller=call.caller, source_ip=one_line(str(identity.get("sourceIp") or ""), 64)
+    )
+
+
 @contextmanager
 def log_keys(event: Any, call: Call, action: str = "update") -> Iterator[None]:
     """Adds these fields to the log lines of a block."""

@@ -144,10 +144,15 @@ class StatusSettings:
             )
         return cls(
             tag_filters=tuple(keys),
-            api_auth=_choice(environment, "API_AUTH", KEY, IAM, JWT),
+            api_auth=api_auth(environment),
             environment=environment.get("ENVIRONMENT") or None,
             has_approvals=ApprovalSettings.from_environment(environment).is_on,
         )
+
+
+def api_auth(environment: Mapping[str, str]) -> str:
+    """Returns `API_AUTH`: how the HTTP API authenticates callers. Raises ConfigurationError."""
+    return _choice(environment, "API_AUTH", KEY, IAM, JWT)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ecs_updater.model.targets import Target
 from .simulated_ecs import SimulatedEcs
 from .wire import ACCOUNT, PREFIX, REGION, Raw, answer_of
 
-PARAMETER = "/ecs-updater/targets"
+PARAMETER, SCOPES = "/ecs-updater/targets", "/ecs-updater/scopes"
 REGIONS = ("eu-central-1", "us-east-1")
 _CREDENTIAL = re.compile(r"Credential=(?P<key>\w+)/\d+/(?P<region>[\w-]+)/")
 
@@ -58,6 +58,8 @@ class Accounts:
         }
         self.parameter: str | None = None
         """The text of the parameter. None: the targets, as they are."""
+        self.scopes: str | None = None
+        """The text of the parameter of the scopes. None: there is none."""
         self.external_ids: dict[str, str] = {}
         """The external id that the roles of an account require. Empty: no external id fits."""
         self.permit()
@@ -111,11 +113,12 @@ class Accounts:
     def _ssm(self, request: Any, **_: Any) -> AWSResponse:
         self.calls["GetParameter"] += 1
         body = json.loads(request.body)
-        if (body["Name"], body["WithDecryption"]) != (PARAMETER, True):
-            return answer_of(request.url, 400, {"__type": "ParameterNotFound"})
         targets = {name: _fields(target) for name, target in self.targets.items()}
         text = json.dumps(targets) if self.parameter is None else self.parameter
-        return answer_of(request.url, 200, {"Parameter": {"Name": PARAMETER, "Value": text}})
+        text = {PARAMETER: text, SCOPES: self.scopes}.get(body["Name"])
+        if text is None or not body["WithDecryption"]:
+            return answer_of(request.url, 400, {"__type": "ParameterNotFound"})
+        return answer_of(request.url, 200, {"Parameter": {"Name": body["Name"], "Value": text}})
 
     def _sts(self, request: Any, **_: Any) -> AWSResponse:
         fields = {name: values[0] for name, values in parse_qs(request.body).items()}

@@ -16,7 +16,7 @@ from ecs_updater.deployments.deploy import deploy
 from ecs_updater.errors import NotAllowedError
 from fakes.simulated_ecs import Image
 from support.fleet_run import FleetRun
-from support.http import ask
+from support.http import NO_SCOPES, ask
 from support.rollout_world import EVENT
 
 LAMBDA_CODE = Path(ecs_updater.__file__).parents[1]
@@ -75,7 +75,7 @@ def test_a_failed_rollout_returns_to_an_image_that_is_not_allowed_any_more(world
 def test_a_request_over_http_is_answered_403_in_both_forms(make_world, body):
     world = make_world(ledger=False)
     resolve = post_routes.update_app(
-        lambda event, call: deploy(event, IMAGES, world.boundary, call), lambda *_: None
+        lambda event, call: deploy(event, IMAGES, world.boundary, call), lambda *_: None, NO_SCOPES
     ).resolve
     answer = ask(resolve, "POST", "/update", body)
     assert (answer.status, answer.json["errorType"], answer.json["errorMessage"]) == (

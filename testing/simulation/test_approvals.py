@@ -23,7 +23,7 @@ from ecs_updater.model.hook import (
 )
 from ecs_updater_cli.batch.state import State, awaited_hook, status_of
 from fakes.simulated_ecs import configuration_of, pause_at
-from support.http import REQUEST_ID, ask
+from support.http import NO_SCOPES, REQUEST_ID, ask
 from support.make import PROJECT
 from support.paused import ON, PAUSED, STAGE, STATUS, VERDICT, Paused
 from support.rollout_world import ROLLBACK as ROLLBACK_EVENT
@@ -38,7 +38,7 @@ def _post(paused):
         call = replace(call, clock=world.clock)
         return answer_hook(given, world.environment | ON, world.boundary, call, world.table)
 
-    resolve = post_routes.update_app(lambda *_: {}, answer).resolve
+    resolve = post_routes.update_app(lambda *_: {}, answer, NO_SCOPES).resolve
     return lambda path, body, **identity: ask(resolve, "POST", path, body, **identity)
 
 
@@ -52,7 +52,7 @@ def test_an_answer_over_http_reaches_ecs_once_and_is_shown_with_its_caller(
         "hookId": hook.id,
         "stage": STAGE,
         "action": action,
-        "by": "API key a1b2, address 192.0.2.7",
+        "by": "API key a1b2",
         "at": answer.json["approval"]["at"],
         "confirmed": True,
     }
@@ -69,7 +69,7 @@ def test_a_second_answer_is_409_and_names_the_state(paused, post):
     hook = paused.hook
     path, body = "/deployments/update-1/approve", {"hookId": hook.id}
     assert post(path, body).status == 200
-    by = "approved by address 192.0.2.7 at "
+    by = "approved by HTTP at "
     for name in (APPROVE, REJECT):
         answer = post(f"/deployments/update-1/{name}", body)
         assert (answer.status, answer.json["errorType"]) == (409, "HookNotAwaitedError")

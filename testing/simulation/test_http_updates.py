@@ -12,7 +12,7 @@ from ecs_updater.api.query import DeploymentsQuery
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.ledger.queries import UpdateQueries
 from fakes.simulated_ecs import Image, Timing, configuration_of
-from support.http import ask
+from support.http import NO_SCOPES, ask
 from support.rollout_world import EVENT, OLD_TAGS
 
 SHORT = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "app", "tag": "2"}
@@ -38,7 +38,7 @@ def _post(world):
         )
         return deploy(event, world.environment, world.boundary, own, world.table)
 
-    resolve = post_routes.update_app(do, lambda *_: None).resolve
+    resolve = post_routes.update_app(do, lambda *_: None, NO_SCOPES).resolve
     return lambda path, body: ask(resolve, "POST", path, body)
 
 

@@ -16,7 +16,7 @@ from ecs_updater.log import log_update, logger
 from fakes.simulated_ecs import Image
 from fakes.wire import REFUSED
 from support.fleet_run import FleetRun
-from support.http import ask
+from support.http import NO_SCOPES, ask
 from support.rollout_world import EVENT, ROLLBACK, SIDECAR
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf:password::"
@@ -227,7 +227,9 @@ def shown_of(world, log_text, event, environment):
         )
         shown += [outcome.text, outcome.answer, getattr(outcome.error, "violations", None)]
         shown.append(getattr(outcome.error, "details", None))
-        answer = ask(post_routes.update_app(update, update).resolve, "POST", "/update", sent)
+        answer = ask(
+            post_routes.update_app(update, update, NO_SCOPES).resolve, "POST", "/update", sent
+        )
         shown.append(answer.text)
     world.finish(200)
     return "\n".join(map(str, [*shown, log_text(), world.dynamodb.items]))

@@ -25,7 +25,7 @@ from fakes.simulated_ecs import Image
 from fakes.wire import CLUSTER_ARN
 from fakes.wire import DENIED as DENIED_BY_ECS
 from support.fleet_run import FleetRun
-from support.http import ask
+from support.http import NO_SCOPES, ask
 
 SHOP, MAIL = "shop-prod", "mail"
 STRANGE = "arn:aws:ecs:eu-central-1:999999999999:cluster/ECSCluster"
@@ -150,7 +150,7 @@ def test_it_is_refused_over_http_too(run, fields, sentence, hint):
         return deploy(body, run.environment, run.boundary, call, run.table)
 
     answer = ask(
-        post_routes.update_app(do, lambda *_: None).resolve,
+        post_routes.update_app(do, lambda *_: None, NO_SCOPES).resolve,
         "POST",
         "/update",
         {**event(run), **fields},

@@ -10,6 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from ecs_updater.api.access import Access
+from ecs_updater.aws.targets import TargetAccess
+
 REQUEST_ID = "0a1b2c3d-0000-4000-8000-000000000000"
 CONTEXT = SimpleNamespace(
     aws_request_id="11111111-0000-4000-8000-000000000000",
@@ -17,6 +20,7 @@ CONTEXT = SimpleNamespace(
     get_remaining_time_in_millis=lambda: 29_000,
 )
 JSON = {"Content-Type": "application/json"}
+NO_SCOPES = Access({}, TargetAccess())
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,10 @@ class Paused:
         """How often ContinueServiceDeployment was sent."""
         return self.world.ecs.operations.count(CALL)
 
-    def answer(self, action=CONTINUE, hook=None, caller="me", **settings):
+    def answer(self, action=CONTINUE, hook=None, caller="me", scope=None, **settings):
         """Answers the hook in a process of its own."""
-        call = Call(f"answer-{next(_NUMBERS)}", caller, lambda: 29.0, self.world.clock)
+        id_ = f"answer-{next(_NUMBERS)}"
+        call = Call(id_, caller, lambda: 29.0, self.world.clock, scope=scope)
         given = HookAnswer("update-1", (hook or self.hook).id, action)
         environment = {**self.world.environment, **ON, **settings}
         boundary, table = self.world.boundary, self.world.table

@@ -13,6 +13,7 @@ from ..ledger.queries import UpdateQueries
 from ..model.arn import account_prefix
 from ..settings import StatusSettings
 from . import openapi, query, ui
+from .access import EVERYTHING, Access, View
 from .app import HEADERS, json_response, new_app, request_id
 from .query import INVALID_NEXT, DeploymentsQuery, next_token, position_of
 from .serializers import Json, deployment_view, request_id_of, whole_deployment_view
@@ -23,19 +24,28 @@ _ALL_KEYS = ("feed", "begun_at", "pk", "sk")
 
 
 def status_app(
-    services: ServiceList, ledger: UpdateQueries | None, environment: Mapping[str, str]
+    services: ServiceList,
+    ledger: UpdateQueries | None,
+    environment: Mapping[str, str],
+    access: Access,
 ) -> APIGatewayRestResolver:
     """Returns the router."""
     app = new_app()
 
-    def answer(read: Callable[[], Json]) -> Response[str]:
-        call = replace(Call.of(app.lambda_context), id=request_id(app))
-        return json_response(log.log_read(app.current_event.path, call, read))
+    def answer(read: Callable[[View], Json]) -> Response[str]:
+        call = replace(Call.of(app.lambda_context), id=request_id(app), caller=None)
+
+        def work() -> Json:
+            admitted = access.admit(app.current_event.raw_event, call)
+            log.add_caller(admitted, app.current_event.raw_event)
+            return read(access.view(admitted))
+
+        return json_response(log.log_read(app.current_event.path, call, work))
 
     def settings() -> StatusSettings:
         return StatusSettings.from_environment(environment)
 
-    def scope() -> Json:
+    def place() -> Json:
         """Returns where the API is. The function's own ARN has account and region."""
         _, _, _, region, account, *_ = app.lambda_context.invoked_function_arn.split(":")
         return {"account": account, "region": region, "environment": settings().environment}
@@ -61,9 +71,10 @@ def status_app(
 
     @app.get("/list")
     def _list() -> Response[str]:
-        def page() -> Json:
+        def page(view: View) -> Json:
             list_query = query.list_query(_parameters(app), settings().tag_filters)
-            return services.page(list_query, Call.of(app.lambda_context).time_left) | scope()
+            time_left = Call.of(app.lambda_context).time_left
+            return services.page(list_query, time_left, view.scope) | place()
 
         return answer(page)
 
@@ -71,12 +82,15 @@ def status_app(
     def _deployments() -> Response[str]:
         prefix = account_prefix(app.lambda_context.invoked_function_arn)
         return answer(
-            lambda: deployments(ledger, query.deployments_query(_parameters(app), prefix)) | scope()
+            lambda view: (
+                deployments(ledger, query.deployments_query(_parameters(app), prefix), view)
+                | place()
+            )
         )
 
     @app.get("/deployments/<id_>")
     def _deployment(id_: str) -> Response[str]:
-        return answer(lambda: deployment(ledger, id_))
+        return answer(lambda view: deployment(ledger, id_, view))
 
     @app.get("/openapi.json")
     def _openapi() -> Response[str]:
@@ -86,8 +100,10 @@ def status_app(
     return app
 
 
-def deployments(ledger: UpdateQueries | None, request: DeploymentsQuery) -> Json:
-    """Returns a page of updates, the newest first.
+def deployments(
+    ledger: UpdateQueries | None, request: DeploymentsQuery, view: View = EVERYTHING
+) -> Json:
+    """Returns a page of the updates in `view`, the newest first.
 
     Raises InvalidQueryError, ConfigurationError without a ledger, LedgerError.
     """
@@ -97,28 +113,34 @@ def deployments(ledger: UpdateQueries | None, request: DeploymentsQuery) -> Json
         raise InvalidQueryError(INVALID_NEXT)
     if key and (key["pk"] != request.service if request.service else key["feed"] != UPDATES):
         raise InvalidQueryError(INVALID_NEXT)
-    if request.service:
+    if not request.service:
+        is_wanted = (lambda item: view.may_read(item["service"])) if view.scope else None
+        items, position = _existing(ledger).of_all(
+            request.limit, key, request.cluster_arn, is_wanted
+        )
+    elif view.may_read(request.service):
         items, position = _existing(ledger).of_service(request.service, request.limit, key)
     else:
-        items, position = _existing(ledger).of_all(request.limit, key, request.cluster_arn)
+        items, position = [], None  # As of a service without updates.
     return {
-        "deployments": [deployment_view(item) for item in items],
+        "deployments": [deployment_view(item) | view.actions(item["service"]) for item in items],
         "next": next_token(position) if position else None,
     }
 
 
-def deployment(ledger: UpdateQueries | None, id_: str) -> Json:
+def deployment(ledger: UpdateQueries | None, id_: str, view: View = EVERYTHING) -> Json:
     """Returns one update by its id in the lists.
 
-    Raises DeploymentNotFoundError, LedgerError, ConfigurationError.
+    Raises DeploymentNotFoundError, also for one that the caller may not read, LedgerError,
+    ConfigurationError.
     """
     request_id_ = request_id_of(id_)
     entry = _existing(ledger).find(request_id_) if 0 < len(request_id_) <= 128 else None
-    if entry is None:
+    if entry is None or not view.may_read(entry.service):
         raise DeploymentNotFoundError(
             f"the ledger has no update {one_line(request_id_, 128)!r}, or none any more"
         )
-    return whole_deployment_view(to_item(entry))
+    return whole_deployment_view(to_item(entry)) | view.actions(entry.service)
 
 
 def _existing(ledger: UpdateQueries | None) -> UpdateQueries:

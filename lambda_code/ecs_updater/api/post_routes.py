@@ -36,6 +36,7 @@ from ..model.hook import ACTIONS, APPROVE, REJECT, Approval, HookAnswer
 from ..model.image import ImageReference
 from ..model.request import SETTING_FIELDS
 from ..model.verdict import Verdict
+from .access import Access
 from .app import json_response, new_app, request_id
 from .serializers import id_of, request_id_of
 
@@ -66,48 +67,55 @@ _FIXED_MESSAGES = (ClusterNotFoundError, NotAllowedError, ServiceNotFoundError)
 """Errors whose messages the contract fixes, field names included: callers compare them."""
 
 
-def update_app(update: Update, answer_hook: AnswerHook) -> APIGatewayRestResolver:
-    """Returns the router."""
+def update_app(update: Update, answer_hook: AnswerHook, access: Access) -> APIGatewayRestResolver:
+    """Returns the router. The calls of `update` and `answer_hook` have the caller's scope."""
     app = new_app()
 
     @app.post("/update")
     def _update() -> Response[str]:
-        return _posted(app, update, UPDATE)
+        return _posted(app, update, UPDATE, access)
 
     @app.post("/rollback")
     def _rollback() -> Response[str]:
-        return _posted(app, update, ROLLBACK)
+        return _posted(app, update, ROLLBACK, access)
 
     @app.post("/deployments/<id_>/approve")
     def _approve(id_: str) -> Response[str]:
-        return _answered(app, answer_hook, id_, APPROVE)
+        return _answered(app, answer_hook, id_, APPROVE, access)
 
     @app.post("/deployments/<id_>/reject")
     def _reject(id_: str) -> Response[str]:
-        return _answered(app, answer_hook, id_, REJECT)
+        return _answered(app, answer_hook, id_, REJECT, access)
 
     return app
 
 
 def _answered(
-    app: APIGatewayRestResolver, answer_hook: AnswerHook, id_: str, name: str
+    app: APIGatewayRestResolver, answer_hook: AnswerHook, id_: str, name: str, access: Access
 ) -> Response[str]:
     """Answers the hook of a body for the update with this id in the lists."""
-    call, update_id = _call(app), request_id_of(id_)
+    own, update_id = _call(app), request_id_of(id_)
 
     def work() -> log.Answer:
+        call = _admitted(app, access, own)
         value = _body_of(app)
         HOOK_ANSWER_SCHEMA.check(value)
         answer = HookAnswer(update_id, value["hookId"], ACTIONS[name])
         return {"requestId": update_id, "approval": answer_hook(answer, call).to_json()}
 
-    return json_response(log.log_answer(name, update_id, call, work))
+    return json_response(log.log_answer(name, update_id, own, work))
 
 
 def _call(app: APIGatewayRestResolver) -> Call:
-    request = app.current_event
-    id_, caller = request.request_context.request_id, _caller(request.raw_event)
-    return replace(Call.of(app.lambda_context), id=id_, caller=caller)
+    id_ = app.current_event.request_context.request_id
+    return replace(Call.of(app.lambda_context), id=id_, caller=None)
+
+
+def _admitted(app: APIGatewayRestResolver, access: Access, call: Call) -> Call:
+    """Returns the call with caller and scope. The following log lines have the caller."""
+    call = access.admit(app.current_event.raw_event, call)
+    log.add_caller(call, app.current_event.raw_event)
+    return call
 
 
 def _body_of(app: APIGatewayRestResolver) -> Any:
@@ -115,12 +123,15 @@ def _body_of(app: APIGatewayRestResolver) -> Any:
     return _value_of(request.decoded_body, request.headers.get("content-type"))
 
 
-def _posted(app: APIGatewayRestResolver, update: Update, action: str) -> Response[str]:
-    call = _call(app)
+def _posted(
+    app: APIGatewayRestResolver, update: Update, action: str, access: Access
+) -> Response[str]:
+    own = _call(app)
     is_accepted_only = False
 
     def work() -> log.Answer:
         nonlocal is_accepted_only
+        call = _admitted(app, access, own)
         value = _body_of(app)
         event = _event_of(value, action)
         app.context["request_id"] = call.request_id(event)
@@ -135,23 +146,12 @@ def _posted(app: APIGatewayRestResolver, update: Update, action: str) -> Respons
                 _in_short_names(error)
             raise
 
-    body = log.log_update({"action": action}, call, work)["body"]
+    body = log.log_update({"action": action}, own, work)["body"]
     id_ = request_id(app)
     if is_accepted_only and body["deployment"]["verdict"] == Verdict.IN_PROGRESS:
         location = {"Location": f"deployments/{id_of(id_)}"}
         return json_response({"requestId": id_, **body}, 202, location)
     return json_response({"requestId": id_, **body})
-
-
-def _caller(event: dict[str, Any]) -> str:
-    """Returns the signing user, the id of the API key, and the address."""
-    identity = event.get("requestContext", {}).get("identity") or {}
-    parts = {
-        "user": identity.get("userArn"),
-        "API key": identity.get("apiKeyId"),
-        "address": identity.get("sourceIp"),
-    }
-    return ", ".join(f"{kind} {name}" for kind, name in parts.items() if name) or "HTTP"
 
 
 def _value_of(body: str | None, media_type: str | None) -> Any:

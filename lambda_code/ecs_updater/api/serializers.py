@@ -89,19 +89,19 @@ def deployment_view(item: Mapping[str, Any]) -> Json:
         "updatedAt": item.get("updated_at"),
         "endedAt": item.get("ended_at"),
         "batch": item.get("batch"),
+        "caller": item.get("caller"),
         "approvals": [build(Approval, each).to_json() for each in item.get("approvals", ())],
     }
 
 
 def whole_deployment_view(item: Mapping[str, Any]) -> Json:
-    """Returns the view of an entry with its caller, and the response or the error of the caller."""
+    """Returns the view of an entry with the response or the error of its caller."""
     answer = item.get("answer")
     return {
         **deployment_view(item),
         "answer": json.loads(answer)["body"] if answer else None,
         "errorType": item.get("error_type"),
         "errorMessage": item.get("error_message"),
-        "caller": item.get("caller"),
     }
 
 

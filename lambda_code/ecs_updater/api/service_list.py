@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from ..aws.ecs_reader import (
+    ALL_TARGETS,
     PARALLEL,
     SERVICES_PER_CALL,
     ClusterList,
@@ -26,6 +27,8 @@ from ..errors import AwsFailure, EcsUpdaterError, Outcome, ServiceReadError
 from ..log import logger
 from ..model import service as service_description
 from ..model.arn import account_prefix, name_of
+from ..model.scopes import Action, Scope
+from ..model.targets import HOME
 from .query import ListQuery, next_token, position_of
 from .serializers import Json, launch_type, service_view
 
@@ -55,12 +58,34 @@ class _Places:
     """Each target by the beginning of its ARNs. None: home."""
     unavailable: dict[str, str]
     """Why targets could not be read, by target."""
+    scope: Scope | None
+    """Scope of the caller. None: every service may be read."""
 
     @classmethod
-    def of(cls, listed: ClusterList) -> "_Places":
-        """Returns the places of these clusters."""
+    def of(cls, listed: ClusterList, scope: Scope | None) -> "_Places":
+        """Returns the places of these clusters, as far as the caller may read there."""
         targets = {account_prefix(arn): target for arn, target in listed.targets.items()}
-        return cls(targets, dict(listed.unavailable))
+        reasons = dict(listed.unavailable)
+        if scope:
+            shown = {name for name in reasons if scope.may_read_in(None, name)}
+            if scope.has_targets:
+                shown.add(ALL_TARGETS)
+            reasons = {name: reason for name, reason in reasons.items() if name in shown}
+        return cls(targets, reasons, scope)
+
+    def may_read_in(self, cluster: str) -> bool:
+        """Returns whether the caller may read any service of the cluster with this ARN."""
+        return not self.scope or self.scope.may_read_in(name_of(cluster), self._target(cluster))
+
+    def actions_on(self, position: "_Position") -> list[str]:
+        """Returns what the caller may do with a service. Without a scope it is only `read`."""
+        if not self.scope:
+            return [Action.READ]
+        service = f"{name_of(position.cluster_arn)}/{position.service_name}"
+        return self.scope.actions_on(service, self._target(position.cluster_arn))
+
+    def _target(self, cluster: str) -> str:
+        return self.by_prefix[account_prefix(cluster)] or HOME
 
     def read(self, arn: str, read: Callable[[], Result], default: Result) -> Result:
         """Returns the result of `read`. After a failure in a target, it is `default`."""
@@ -84,18 +109,26 @@ class ServiceList:
         self._ecs = ecs
         self._images: dict[str, dict[str, str] | None] = {}
 
-    def page(self, query: ListQuery, time_left: Callable[[], float]) -> Json:
+    def page(
+        self, query: ListQuery, time_left: Callable[[], float], scope: Scope | None = None
+    ) -> Json:
         """Returns the services of `query`, bounded by its limit, the response's size and the time.
 
-        Raises InvalidQueryError, or ServiceReadError if home cannot be read.
+        `scope`: that of the caller. None: every service may be read. Raises InvalidQueryError,
+        NotAllowedError for a target that the scope does not have, or ServiceReadError if home
+        cannot be read.
         """
+        if scope and query.target:
+            scope.in_target(Action.READ, query.target)
         position = position_of(query.next, ("cluster", "service"))
         after = _Position(position["cluster"], position["service"]) if position else None
         try:
             listed = self._ecs.clusters(query.target)
-            places = _Places.of(listed)
+            places = _Places.of(listed, scope)
             clusters = sorted(
-                arn for arn in listed.targets if after is None or arn >= after.cluster_arn
+                arn
+                for arn in listed.targets
+                if (after is None or arn >= after.cluster_arn) and places.may_read_in(arn)
             )
             answer = self._page(query, clusters, places, after, time_left)
             unavailable = sorted(places.unavailable.items())
@@ -169,7 +202,8 @@ class ServiceList:
                 yield from service_batches(
                     (cluster, name)
                     for name in sorted({name_of(arn) for arn in arns})
-                    if after is None or _Position(cluster, name) > after
+                    if (after is None or _Position(cluster, name) > after)
+                    and Action.READ in places.actions_on(_Position(cluster, name))
                 )
 
     def _read(
@@ -234,7 +268,11 @@ def _views(
     try:
         if _is_selected(service, query):
             target = places.by_prefix[account_prefix(service["clusterArn"])]
-            yield service["serviceName"], service_view(service, target)
+            view = service_view(service, target)
+            if places.scope:
+                position = _Position(service["clusterArn"], service["serviceName"])
+                view |= {"actions": places.actions_on(position)}
+            yield service["serviceName"], view
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         logger.warning(
             "a service is left out of the list",

@@ -39,7 +39,8 @@ from ..ledger.approvals import SENDING_SECONDS, Approvals
 from ..ledger.entry import Entry, iso, seconds
 from ..ledger.store import History
 from ..model.hook import CONTINUE, Approval, HookAnswer, PauseHook, awaited_hook_of, pause_hooks_of
-from ..model.request import AllowLists, Request
+from ..model.request import AllowLists, Request, service_name
+from ..model.scopes import Action
 from ..model.service import primary_deployment
 from ..settings import ApprovalSettings, Settings
 from .reader import read_errors
@@ -75,14 +76,24 @@ def answer_hook(
     history = History(table, clock=call.clock.epoch)
     entry = history.find(answer.request_id) if 0 < len(answer.request_id) <= 128 else None
     if entry is None:
-        raise DeploymentNotFoundError(
-            f"the ledger has no update {one_line(answer.request_id, 128)!r}, or none any more"
-        )
+        raise _not_found(answer)
     service = Request(cluster=entry.cluster_arn, service=entry.service_arn)
+    if call.scope:
+        target = ecs.targets.target_name(entry.service)
+        allowed = call.scope.actions_on(service_name(service), target)
+        if Action.READ not in allowed and Action.APPROVE not in allowed:
+            raise _not_found(answer)
+        call.scope.of_request(service, target, Action.APPROVE)
     for error in AllowLists.of(settings).rejections(service):
         raise error
     approvals = Approvals(table, call.clock.epoch)
     return _Answering(answer, entry, ecs.for_arn(entry.service_arn), approvals, call).run()
+
+
+def _not_found(answer: HookAnswer) -> DeploymentNotFoundError:
+    return DeploymentNotFoundError(
+        f"the ledger has no update {one_line(answer.request_id, 128)!r}, or none any more"
+    )
 
 
 class _Answering:

@@ -16,6 +16,7 @@ from ..context import Call
 from ..errors import (
     EcsUpdaterError,
     InternalError,
+    InvalidEventError,
     LeaseHeldError,
     ServiceUpdateError,
     UnknownOutcomeError,
@@ -28,7 +29,8 @@ from ..ledger.store import ledger_of
 from ..model import event_parser
 from ..model.arn import revision_name
 from ..model.plan import Plan
-from ..model.request import UpdateRequest, fingerprint_of_event
+from ..model.request import Request, UpdateRequest, fingerprint_of_event
+from ..model.scopes import Scope, action_of
 from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..registry.verify import Registries
@@ -129,6 +131,8 @@ class Attempt:
     ):
         self.settings = Settings.from_environment(environment)
         request = event_parser.parse(event, self.settings)
+        if call.scope:
+            call = replace(call, scope=_scope_of(call.scope, request, ecs))
         if request.target or "arn:" in (request.cluster[:4], request.service[:4]):
             request, ecs = locate(request, ecs)
         self.request = request
@@ -142,7 +146,7 @@ class Attempt:
         self.planner = Planner(ecs, self.settings, registries, call, self.history)
         self.waiter = Waiter(ecs, self.settings, call.clock)
         fingerprint = fingerprint_of_event(event)
-        self.identity = Identity(self.history, self.request, holder, fingerprint)
+        self.identity = Identity(self.history, self.request, holder, fingerprint, call.scope)
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -154,6 +158,22 @@ class Attempt:
         """Runs the task of `run_before`."""
         is_continued = bool(self.settings.ledger_table)
         return RunBeforeStep(self.ecs, self.call.clock, is_continued=is_continued)
+
+
+def _scope_of(scope: Scope, request: Request, ecs: Ecs) -> Scope:
+    """Returns the part of the caller's scope that allows the request.
+
+    A target that the scope does not have is refused before it is looked up, also one that does not
+    exist. Raises NotAllowedError, and InvalidEventError for an account without a target.
+    """
+    if request.target:
+        scope.in_target(action_of(request), request.target)
+    try:
+        located = ecs.targets.locate(request)
+    except InvalidEventError as error:
+        error.hint = None  # It names another target.
+        raise
+    return scope.of_request(located, ecs.targets.target_name(located.cluster))
 
 
 def _dry_run(attempt: Attempt, plan: Plan) -> Answer:

@@ -12,6 +12,7 @@ from ..ledger.lease import Holder
 from ..ledger.store import History
 from ..model.arn import is_named
 from ..model.request import Request
+from ..model.scopes import Scope
 from .response import Answer, error_of, of_entry
 
 _FIRST_REQUEST = "request_id_of"
@@ -23,8 +24,16 @@ _LATER = 200
 class Identity:
     """Identity of a request: its `request_id` and the content of the event."""
 
-    def __init__(self, history: History, request: Request, holder: Holder, fingerprint: str):
-        self._history, self._request = history, request
+    def __init__(
+        self,
+        history: History,
+        request: Request,
+        holder: Holder,
+        fingerprint: str,
+        scope: Scope | None = None,
+    ):
+        """`scope`: the part of the caller's scope that allows the request."""
+        self._history, self._request, self._scope = history, request, scope
         self.holder, self.fingerprint = holder, fingerprint
         self.is_repetition = False
         """Whether the request was begun before, and so may have registered its revision."""
@@ -42,6 +51,9 @@ class Identity:
         self.task = entry.task if entry else None
         if entry:
             self._check_same(entry)
+            # Only the plan of a new update checks the images of an existing revision.
+            if self._scope and getattr(self._request, "task_definition", None):
+                self._scope.check_revision(self._request, entry.after.images)
             if entry.is_ended and entry.may_be_repeated:
                 self._check_still_latest(entry)
         return entry
@@ -62,9 +74,11 @@ class Identity:
         # Two functions can have different defaults: the same event then names another service.
         is_same_service = is_named(entry.service, self._request.cluster, self._request.service)
         if entry.fingerprint not in (None, self.fingerprint) or not is_same_service:
+            # The caller's scope may not have the other event's service.
+            which = "" if self._scope else f", of {entry.begun_at}, for {entry.service}"
             raise InvalidEventError(
-                f"request_id: {self.holder.request_id!r} was another event's, of "
-                f"{entry.begun_at}, for {entry.service}: a repetition must ask for the same"
+                f"request_id: {self.holder.request_id!r} was another event's{which}: a repetition "
+                "must ask for the same"
             )
 
     def _check_still_latest(self, entry: Entry) -> None:

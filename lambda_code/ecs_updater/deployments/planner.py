@@ -1,7 +1,6 @@
 """From a request to a plan: reads the service, the registry and the ledger, and writes nothing."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,6 @@ from ..context import Call
 from ..errors import (
     AwsFailure,
     DesiredCountError,
-    InvalidImageError,
     RollbackTargetError,
     TaskDefinitionNotUsableError,
 )
@@ -22,9 +20,8 @@ from ..model.arn import account_prefix, family, revision_name
 from ..model.image import ImageReference
 from ..model.plan import Applied, Plan, make_plan, make_rollback_plan, registration
 from ..model.request import (
-    IMAGES,
     TASK_DEFINITION,
-    AllowList,
+    AllowLists,
     Request,
     RollbackRequest,
     UpdateRequest,
@@ -226,13 +223,11 @@ class Planner:
         found = running
         if name not in (snapshot.task_definition_arn, revision_name(snapshot.task_definition_arn)):
             found = self._describe_revision(name, running)
-        allowed = AllowList.of(IMAGES, self._settings.allowed_images)
-        for container, image in td.container_images(found).items():
-            normalised = image
-            with suppress(InvalidImageError):
-                normalised = ImageReference.parse(image).normalised
-            for error in allowed.check(f"{TASK_DEFINITION}.{container}", image, normalised):
-                raise error
+        images = td.container_images(found)
+        for error in AllowLists.of(self._settings).rejections_of_revision(images):
+            raise error
+        if self._call.scope:
+            self._call.scope.check_revision(request, images)
         return None if found is running else found
 
     def _describe_revision(self, name: str, running: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 import os
 from typing import Any
 
+from ..api.access import Access
 from ..api.get_routes import status_app
 from ..api.service_list import ServiceList
 from ..aws.dynamodb import table_of
@@ -14,9 +15,11 @@ from ..aws.targets import TargetAccess
 from ..ledger.queries import UpdateQueries
 from . import start_garbage_collection
 
-ECS = EcsReader(targets=TargetAccess.of(os.environ))
+TARGETS = TargetAccess.of(os.environ)
+ECS = EcsReader(targets=TARGETS)
 LEDGER = table_of(os.environ)
-APP = status_app(ServiceList(ECS), UpdateQueries(LEDGER) if LEDGER else None, os.environ)
+QUERIES = UpdateQueries(LEDGER) if LEDGER else None
+APP = status_app(ServiceList(ECS), QUERIES, os.environ, Access(os.environ, TARGETS))
 start_garbage_collection()
 
 

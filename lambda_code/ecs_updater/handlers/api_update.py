@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 import os
 from typing import Any
 
+from ..api.access import Access
 from ..api.post_routes import update_app
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
@@ -15,13 +16,15 @@ from ..deployments.deploy import deploy
 from ..log import log_missing_ledger, warn_if_unrestricted
 from . import start_garbage_collection
 
-ECS = Ecs(targets=TargetAccess.of(os.environ))
+TARGETS = TargetAccess.of(os.environ)
+ECS = Ecs(targets=TARGETS)
 LEDGER = table_of(os.environ)
 log_missing_ledger(LEDGER)
 warn_if_unrestricted(os.environ)
 APP = update_app(
     lambda event, call: deploy(event, os.environ, ECS, call, LEDGER),
     lambda answer, call: answer_hook(answer, os.environ, ECS, call, LEDGER),
+    Access(os.environ, TARGETS),
 )
 start_garbage_collection()
 

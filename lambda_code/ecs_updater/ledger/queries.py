@@ -18,12 +18,12 @@ RECENT = Index("recent", "feed", "begun_at")
 SHOWN = (
     *("request_id", "number", "service", "cluster_arn", "service_arn", "action"),
     *("before", "after", "state", "verdict", "cause", "deployment_id", "rollback", "rollout"),
-    *("begun_at", "updated_at", "ended_at", "batch", "approvals"),
+    *("begun_at", "updated_at", "ended_at", "batch", "approvals", "caller"),
 )
 """Attributes of an entry in a list. The index has all attributes, so this list can grow."""
 
-_MAX_CALLS = 20
-"""Maximum calls for a page of the entries of one cluster."""
+_MAX_CALLS, _CALL_ENTRIES = 20, 100
+"""Maximum calls for a page of selected entries, and the entries of each call."""
 
 
 class UpdateQueries(History):
@@ -43,15 +43,31 @@ class UpdateQueries(History):
         return self._page(page, ("pk", "sk"), most, after)
 
     def of_all(
-        self, most: int, after: Item | None = None, cluster: str | None = None
+        self,
+        most: int,
+        after: Item | None = None,
+        cluster: str | None = None,
+        is_wanted: Callable[[Item], bool] | None = None,
     ) -> tuple[list[Item], Item | None]:
         """Returns entries of all services, or of the cluster with this ARN, like `of_service`.
 
-        A page can be short before the last one, because its size and its calls are limited.
+        `is_wanted` returns whether the caller may read an entry. None: all of them. A page can be
+        short before the last one, because its size and its calls are limited.
         """
         page = partial(self._table.page, UPDATES, only=SHOWN, index=RECENT)
         names = (RECENT.hash_key, RECENT.range_key, "pk", "sk")
-        return self._page(page, names, most, after, cluster)
+
+        def is_selected(item: Item) -> bool:
+            is_in_cluster = cluster in (None, item["cluster_arn"])
+            return is_in_cluster and (is_wanted is None or is_wanted(item))
+
+        has_selection = cluster is not None or is_wanted is not None
+        found, key = self._page(page, names, most, after, is_selected if has_selection else None)
+        if key and is_wanted and not (found and key == _key(found[-1], names)):
+            # The entry of this key can be one that the caller may not read: only its time is kept.
+            # `~` sorts after it, so that the next page begins with the entries of the same time.
+            key = {**key, "begun_at": f"{key['begun_at']}~", "pk": "-", "sk": ENTRY}
+        return found, key
 
     def _page(
         self,
@@ -59,15 +75,16 @@ class UpdateQueries(History):
         names: tuple[str, ...],
         most: int,
         after: Item | None,
-        cluster: str | None = None,
+        is_selected: Callable[[Item], bool] | None = None,
     ) -> tuple[list[Item], Item | None]:
         """Reads until the page is full. `names` are the attributes of a key."""
         found: list[Item] = []
         size, key = 0, after
+        at_once = max(most, _CALL_ENTRIES) if is_selected else most
         for _ in range(_MAX_CALLS):
-            items, key = read_page(most, after=key)
+            items, key = read_page(at_once, after=key)
             for item in filter(_is_readable, items):
-                if cluster not in (None, item["cluster_arn"]):
+                if is_selected and not is_selected(item):
                     continue
                 size += len(json.dumps(item))
                 # A page has at least one entry, so that the next page begins after it.

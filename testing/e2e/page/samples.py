@@ -142,7 +142,7 @@ A_FEW_SERVICES = [
 BATCH = "20261126T130000Z-5eed"
 ROLLOUT = "[ERROR][ecs_service_rollout] "
 A_FEW_DEPLOYMENTS = [
-    deployment("req-5", "checkout", **UNDER_WAY, caller="API key a1b2c3d4e5, address 192.0.2.7"),
+    deployment("req-5", "checkout", **UNDER_WAY, caller="API key a1b2c3d4e5"),
     deployment(
         *("req-4", "orders"),
         answer={

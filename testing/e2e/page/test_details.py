@@ -17,7 +17,7 @@ DETAILS = {
         *("26 Nov 2026, 14:03:40 CET (2 min ago)", "Duration2 min 35 s", "req-3", "none → 2026-11"),
         *("20261126T130000Z-5eed", COMMAND),
     ),
-    "checkout": ("SenderAPI key a1b2c3d4e5, address 192.0.2.7", "StepDeployed"),
+    "checkout": ("SenderAPI key a1b2c3d4e5", "StepDeployed"),
     "orders": (
         *("the image was not verified", "Variable LOG_LEVEL of appinfo → debug"),
         *("Variable DB_PASSWORD of app(set) → (set)", "Secret TOKEN of appnone → arn:aws:ssm:"),

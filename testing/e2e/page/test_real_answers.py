@@ -15,7 +15,7 @@ from ecs_updater.ledger.entry import Entry, Side, to_item
 from fakes.scripted_api import FORBIDDEN, KEY, STAGE, Answer, ScriptedApi
 from fakes.simulated_ecs import SimulatedEcs
 from fakes.wire import ACCOUNT, FAMILY_ARN, REGION
-from support.http import ask
+from support.http import NO_SCOPES, ask
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:"
 ENVIRONMENT = {"TAG_FILTERS": "environment,owner,contact", "ENVIRONMENT": "staging"}
@@ -79,7 +79,7 @@ def _real():
         entry(1, "request-1").answered("SUCCEEDED", "it runs", answer),
     ]
     with _RealApi(
-        status_app(ServiceList(ecs.reader()), _History(entries), ENVIRONMENT).resolve
+        status_app(ServiceList(ecs.reader()), _History(entries), ENVIRONMENT, NO_SCOPES).resolve
     ) as api:
         yield api
 

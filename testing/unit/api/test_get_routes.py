@@ -11,7 +11,7 @@ from ecs_updater.api.get_routes import status_app
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.ledger.queries import UpdateQueries
 from fakes.simulated_ecs import SimulatedEcs
-from support.http import CONTEXT, REQUEST_ID, ask, event
+from support.http import CONTEXT, NO_SCOPES, REQUEST_ID, ask, event
 from support.ledger import intent, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -33,6 +33,7 @@ def _sources(ecs, table, log):  # pylint: disable=unused-argument  # The log goe
         "services": ServiceList(ecs.reader()),
         "ledger": UpdateQueries(table),
         "environment": ENVIRONMENT,
+        "access": NO_SCOPES,
     }
 
 

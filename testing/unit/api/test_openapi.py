@@ -28,7 +28,7 @@ from ecs_updater.model.event_parser import (
 )
 from ecs_updater.model.hook import APPROVE, CONTINUE, REJECT, Approval
 from fakes.simulated_ecs import SimulatedEcs
-from support.http import ask
+from support.http import NO_SCOPES, ask
 from support.ledger import intent, succeeded
 
 pytest_plugins = ["support.ledger_fixtures"]
@@ -105,7 +105,7 @@ def test_the_get_routes_answer_by_the_document(table, history, lease, log):  # p
     given = Approval("id", "earlier", CONTINUE, "me", "2027-01-15T08:00:00.000Z")
     history.begin(intent(lease("paused"), approvals=[given]))
     resolve = status_app(
-        ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"}
+        ServiceList(ecs.reader()), UpdateQueries(table), {"TAG_FILTERS": "owner"}, NO_SCOPES
     ).resolve
     for address, name in {
         "/": "Help",
@@ -124,7 +124,9 @@ def test_the_get_routes_answer_by_the_document(table, history, lease, log):  # p
 def test_the_post_routes_answer_by_the_document(ecs_fake, send, event, log):  # pylint: disable=unused-argument
     body = send(ecs_fake, event())
     given = Approval("id", "hook", CONTINUE, "me", "2027-01-15T08:00:00.000Z", "PRE_SCALE_UP", True)
-    resolve = update_app(lambda *_: {"statusCode": 200, "body": body}, lambda *_: given).resolve
+    resolve = update_app(
+        lambda *_: {"statusCode": 200, "body": body}, lambda *_: given, NO_SCOPES
+    ).resolve
     assert not list(validator("Result").iter_errors(ask(resolve, "POST", "/update", event()).json))
     assert not list(validator("Error").iter_errors(ask(resolve, "POST", "/update", "{").json))
     for name in (APPROVE, REJECT):
