@@ -37,6 +37,9 @@ UPDATE = "UpdateService"
 TAG = "TagResource"
 DESCRIBE = "DescribeServices"
 LIST_CLUSTERS = "ListClusters"
+SERVICE_DEPLOYMENTS = "DescribeServiceDeployments"
+SERVICE_REVISIONS = "DescribeServiceRevisions"
+TASKS = "DescribeTasks"
 
 RATES: Mapping[str, Rate] = {
     REGISTER: Rate(20, 1),
@@ -45,11 +48,19 @@ RATES: Mapping[str, Rate] = {
     TAG: Rate(20, 10),
     DESCRIBE: Rate(100, 20),
     LIST_CLUSTERS: Rate(50, 20),
+    SERVICE_DEPLOYMENTS: Rate(50, 20),
+    SERVICE_REVISIONS: Rate(50, 20),
+    TASKS: Rate(100, 20),
 }
-"""Buckets of ECS, by the name of one action.
+"""Buckets of ECS, by the name of one action."""
 
-TagResource and UntagResource share a bucket, and so do DescribeServices and ListServices.
-"""
+SHARED = {
+    TAG: "UntagResource",
+    DESCRIBE: "ListServices",
+    SERVICE_DEPLOYMENTS: "ListServiceDeployments",
+    TASKS: "ListTasks",
+}
+"""The second action of a bucket."""
 
 _RATE = re.compile(
     r"\s*(?P<name>\w+)\s*=\s*(?P<burst>\d{1,5})\s*/\s*(?P<rate>\d{1,4}(\.\d{1,3})?)\s*"

@@ -1,6 +1,7 @@
 """Many services on the simulated ECS, throttled as ECS throttles, at the time of a test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 from ecs_updater.aws import ecs as boundary
@@ -14,20 +15,32 @@ from .wire import PREFIX, Json
 class Fleet(SimulatedEcs):
     """``size`` services, ``web-001`` and so on, in the cluster ECSCluster."""
 
-    def __init__(self, size: int, now: Callable[[], float], prefix: str = PREFIX, **options: Any):
-        """``prefix``: the beginning of its ARNs. ``options``: those of
-        ``SimulatedEcs.add_service``, for all services.
+    def __init__(
+        self,
+        size: int,
+        now: Callable[[], float],
+        prefix: str = PREFIX,
+        shared: Sequence[Json] = (),
+        **options: Any,
+    ):
+        """``prefix``: the beginning of its ARNs. ``shared``: bodies of RegisterTaskDefinition. The
+        services run these revisions in turn. ``options``: those of ``SimulatedEcs.add_service``,
+        for all services.
         """
         self.names = [f"web-{number:03d}" for number in range(1, size + 1)]
         options = {"image": "registry/app:1", "tags": {"team": "a"}, **options}
         super().__init__(
             Clock(now()),
-            services={CLUSTER: dict.fromkeys(self.names, options)},
+            services={},
             service_deployments=False,
             has_limits=True,
             latency=0,
             prefix=prefix,
         )
+        revisions = [self.world.register(body) for body in shared] or [None]
+        for name, revision in zip(self.names, cycle(revisions), strict=False):
+            self.add_service(CLUSTER, name, revision=revision, **options)
+        self._first = len(self.world.task_definitions)
         self.updates: list[tuple[str, str]] = []
         """Each UpdateService: service and revision."""
         self._now = now
@@ -36,7 +49,7 @@ class Fleet(SimulatedEcs):
     @property
     def registered(self) -> list[str]:
         """Each revision that was registered."""
-        revisions = self.world.task_definitions[len(self.names) :]
+        revisions = self.world.task_definitions[self._first :]
         return [found["taskDefinitionArn"].rpartition("/")[2] for found in revisions]
 
     def fail_services(self, *names: str) -> None:

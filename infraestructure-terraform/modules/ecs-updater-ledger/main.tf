@@ -91,7 +91,8 @@ resource "aws_lambda_function" "completer" {
   runtime                        = var.runtime
   architectures                  = [var.architecture]
   memory_size                    = 256
-  timeout                        = 300
+  # Lambda's maximum. With thousands of open updates a run takes minutes, see docs/many-services.md.
+  timeout                        = 900
   reserved_concurrent_executions = -1
   role                           = aws_iam_role.completer.arn
 

@@ -24,9 +24,9 @@ from botocore.exceptions import HTTPClientError, NoRegionError
 from botocore.session import Session, get_session
 
 from .. import metrics
-from ..context import CALLS, REQUEST_ID
+from ..context import CALLS, REAL_TIME, REQUEST_ID, Clock
 from ..errors import AwsFailure, Outcome
-from ..throttling import TokenBucket
+from ..throttling import RATES, SHARED, TokenBucket
 from .errors import (
     CONCURRENT_REGISTRATION,
     NEVER_SENT,
@@ -211,6 +211,17 @@ def limit_calls(client: Any, operation: str, bucket: TokenBucket) -> None:
         bucket.take()
 
     client.meta.events.register(f"before-send.ecs.{operation}", wait)
+
+
+def limit_to_share(client: Any, share: float, clock: Clock = REAL_TIME) -> None:
+    """Limits all calls of ECS to a share of its rates, between 0 and 1. The rest is for others.
+
+    Several processes do not share the buckets: what they call too fast is throttled, and retried.
+    """
+    for name, rate in RATES.items():
+        bucket = TokenBucket(*rate.share(share), clock)
+        for operation in filter(None, (name, SHARED.get(name))):
+            limit_calls(client, operation, bucket)
 
 
 class ServerTime:

@@ -15,6 +15,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.session import Session
 
+from ..context import REAL_TIME, Clock
 from ..errors import AwsFailure, Outcome
 from ..model.targets import AnyRequest, Target
 from ..model.task_definition import RegistrableFields
@@ -71,10 +72,13 @@ class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call
         targets: TargetAccess | None = None,
         session: Callable[[], Session] = clients.session,
         prefix: str = "",
+        share: float | None = None,
+        clock: Clock = REAL_TIME,
     ):
         """`may_list`: whether to list clusters and services, which the function's role may not.
 
-        `targets`: other accounts and regions, see `for_arn`. `prefix`: see the attribute.
+        `targets`: other accounts and regions, see `for_arn`. `prefix`: see the attribute. `share`:
+        share of ECS's rates for all calls, in each account and region. None: no limit.
         """
         self._client = client or session().create_client("ecs", config=_CONFIG)
         self._call = partial(clients.call, self._client)
@@ -89,7 +93,10 @@ class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call
         self.region: str = self._client.meta.region_name
         self._names: dict[str, list[str]] = {}
         """Names of services by cluster. The key of the names of clusters is empty."""
+        self._share, self._clock = share, clock
         clients.count_calls(self._client, self.calls)
+        if share is not None:
+            clients.limit_to_share(self._client, share, clock)
         for operation in ("DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition"):
             clients.receive_raw_body(self._client, operation)
         for operation in ("RegisterTaskDefinition", "UpdateService"):
@@ -124,6 +131,8 @@ class Ecs:  # pylint: disable=too-many-public-methods  # About one for each call
                     may_list=self.may_list,
                     session=lambda: session,
                     prefix=target.prefix,
+                    share=self._share,
+                    clock=self._clock,
                 )
                 self._others[target.prefix] = target, ecs
         return ecs

@@ -13,7 +13,6 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from .. import throttling
 from ..context import REAL_TIME, Clock
 from ..errors import (
     AwsFailure,
@@ -26,7 +25,6 @@ from ..errors import (
 from ..model.arn import name_of
 from ..model.service import ServiceDescription
 from ..model.targets import HOME, Target
-from ..throttling import TokenBucket
 from . import clients
 from .ecs import Ecs, list_arns
 from .errors import Result, translated, unless_missing
@@ -42,13 +40,6 @@ PARALLEL = 10
 _CONFIG = clients.config(2, 5, 3, max_pool_connections=PARALLEL)
 
 _NO_CLUSTER = ("ClusterNotFoundException",)
-
-_ACTIONS = {
-    throttling.DESCRIBE: ("ListServices", "DescribeServices"),
-    throttling.LIST_CLUSTERS: ("ListClusters",),
-    throttling.DESCRIBE_REVISION: ("DescribeTaskDefinition",),
-}
-"""The actions of `EcsReader` by the bucket that they share."""
 
 _SHARE = 0.8
 
@@ -149,10 +140,7 @@ class EcsReader:
     def _prepare(self, client: Any) -> None:
         """Counts and limits the calls of a client."""
         clients.count_calls(client, self.calls)
-        for name, operations in _ACTIONS.items():
-            bucket = TokenBucket(*throttling.RATES[name].share(_SHARE), self._clock)
-            for operation in operations:
-                clients.limit_calls(client, operation, bucket)
+        clients.limit_to_share(client, _SHARE, self._clock)
 
     def _client_of(self, arn: str) -> Any:
         """Returns the client of the ARN's account and region. A name is one of home.

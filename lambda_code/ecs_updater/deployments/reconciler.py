@@ -25,17 +25,23 @@ from ..errors import (
     Outcome,
 )
 from ..ledger.entry import Entry, Side, changed_at, seconds
-from ..ledger.lease import Holder, Leases
+from ..ledger.lease import Holder, Lease, Leases
 from ..ledger.memory import MemoryLedger
-from ..ledger.store import OpenEntry, Page, ledger_of
+from ..ledger.store import History, OpenEntry, ledger_of
 from ..log import keys_of, logger
 from ..model.arn import account_prefix, service_key
 from ..rollout.rollout_state import SERVICE_DEPLOYMENT, rollout_state_of
 from ..settings import Settings
-from .recovery import GONE, NO_SERVICE, Recoveries, Recovery, in_order
+from .recovery import GONE, NO_SERVICE, Recoveries, in_order
 from .waiter import is_stop
 
 _DEPLOYMENT_EVENT, _HOOK_EVENT = "ECS Deployment State Change", "ECS Hook State Change"
+
+RATE_SHARE = 0.5
+"""Share of ECS's rates that the function takes. The rest is for updates at the same time."""
+
+ALL_SERVICES = "RECONCILER"
+"""Key of the lease of a run over all services."""
 
 _NEEDED_SECONDS = 30.0
 """Minimum remaining seconds to reconcile one more service."""
@@ -65,6 +71,8 @@ class Reconciliation:
     """Age of the oldest of them."""
     overdue: int = 0
     """Entries that should have ended an hour ago or earlier."""
+    is_beside: bool = False
+    """Whether another run over all services goes on, which measures the entries."""
 
     def measure(self, entry: Entry, now: float, most_seconds: float) -> None:
         """Measures an open entry. `most_seconds`: without a change for longer, it ends."""
@@ -96,6 +104,8 @@ class Reconciliation:
 
     def put_metrics(self) -> None:
         """Writes the metrics of a run over all services."""
+        if self.is_beside:
+            return
         metrics.measure_run(
             open_updates=self.found - len(self.ended),
             oldest_seconds=self.oldest_seconds,
@@ -132,6 +142,13 @@ class _OpenService:
     """The service in DescribeServices. None: it was not returned."""
     entries: list[Entry]
     """The readable entries, the oldest first."""
+    failure: Exception | None = None
+    """Why the service could not be read."""
+
+    @property
+    def age(self) -> float:
+        """Returns the seconds since the last change of its oldest entry."""
+        return self.read_at - min(changed_at(entry) or self.read_at for entry in self.entries)
 
 
 def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-arguments
@@ -154,47 +171,82 @@ def reconcile(  # pylint: disable=too-many-arguments,too-many-positional-argumen
             "the function's LEDGER_TABLE is empty: without a ledger there is nothing to complete"
         )
     ledger, key = ledger_of(table, settings.ledger_retention_days, call.clock), service_of(event)
-    history = ledger.history
-    recoveries = Recoveries(ecs, settings, history, call.clock)
-    result, most_seconds = Reconciliation(), settings.open_update_max_hours * 3600
-    for page in [Page(history.open_entries(key), True)] if key else history.open_pages():
-        for service in _open_services(ecs, page.entries, result, call, batch, most_seconds):
-            if call.time_left() < _NEEDED_SECONDS:
-                result.skip(service.key, "no time left, the next run goes on here", service.entries)
-                return result
-            if not page.is_all and batch is None:
-                # Before the recovery: if it kills the run, the next run skips this service.
-                history.go_on_after(service.entries[-1])
-            recovery = recoveries.of(service.key)
-            _recover(service, ledger.leases, recovery, result, f"reconciler {call.id}")
-    return result
-
-
-def _recover(
-    service: _OpenService,
-    leases: Leases,
-    recovery: Recovery,
-    result: Reconciliation,
-    holder: str,
-) -> None:
-    """Recovers the entries of one service under its lease."""
+    recoveries = Recoveries(ecs, settings, ledger.history, call.clock)
+    most_seconds = settings.open_update_max_hours * 3600
+    run = _Run(ecs, ledger.history, ledger.leases, recoveries, call, batch, most_seconds)
+    if key or batch is not None:
+        run.reconcile(key or "")
+        return run.result
     try:
-        with leases.held(service.key, Holder.of(holder)) as lease:
-            known = None if lease.is_stale(service.read_at) else service.service
-            for entry in in_order(service.entries):
-                try:
-                    recovered = recovery.recover(entry, lease, known)
-                    if recovered.has_written_in_recovery:
-                        known = None
-                    result.count(recovered)
-                except LeaseHeldError:
-                    result.open += 1  # The holder of the lease continues it.
-                except EcsUpdaterError as error:
-                    result.skip(service.key, str(error), [entry])
+        # One run at a time: two would make their calls twice as fast.
+        with ledger.leases.held(ALL_SERVICES, run.new_holder()) as lease:
+            run.reconcile("", lease)
     except LeaseHeldError:
-        result.open += len(service.entries)
-    except EcsUpdaterError as error:
-        result.skip(service.key, str(error), service.entries)
+        run.result.is_beside = True
+        run.result.skip("all services", "another run goes on")
+    return run.result
+
+
+@dataclass
+class _Run:
+    """One run."""
+
+    ecs: Ecs
+    history: History
+    leases: Leases
+    recoveries: Recoveries
+    call: Call
+    batch: str | None
+    most_seconds: float
+    """Maximum age of an entry whose service cannot be read."""
+    result: Reconciliation = field(default_factory=Reconciliation)
+
+    def new_holder(self) -> Holder:
+        """Returns a holder of a lease."""
+        return Holder.of(f"reconciler {self.call.id}")
+
+    def reconcile(self, key: str, own: Lease | None = None) -> None:
+        """Reconciles a service, or all. `own`: the lease of the run, which is kept.
+
+        Raises LeaseHeldError if it is lost, and LedgerError.
+        """
+        for entries in self.history.open_pages(key):
+            for service in _open_services(self.ecs, entries, self.result, self.call, self.batch):
+                for entry in service.entries:
+                    self.result.measure(entry, service.read_at, self.most_seconds)
+                if self.call.time_left() < _NEEDED_SECONDS:
+                    reason = "no time left, the next run goes on here"
+                    self.result.skip(service.key, reason, service.entries)
+                    return
+                if own:
+                    own.keep()
+                # Before the recovery: if it kills the run, the next run polls all others first.
+                self.history.begin_poll(service.entries)
+                if service.failure and service.age <= self.most_seconds:
+                    self.result.skip(service.key, str(service.failure), service.entries)
+                else:
+                    self._recover(service)
+
+    def _recover(self, service: _OpenService) -> None:
+        """Recovers the entries of one service under its lease."""
+        result, recovery = self.result, self.recoveries.of(service.key)
+        try:
+            with self.leases.held(service.key, self.new_holder()) as lease:
+                known = None if lease.is_stale(service.read_at) else service.service
+                for entry in in_order(service.entries):
+                    try:
+                        recovered = recovery.recover(entry, lease, known)
+                        if recovered.has_written_in_recovery:
+                            known = None
+                        result.count(recovered)
+                    except LeaseHeldError:
+                        result.open += 1  # The holder of the lease continues it.
+                    except EcsUpdaterError as error:
+                        result.skip(service.key, str(error), [entry])
+        except LeaseHeldError:
+            result.open += len(service.entries)
+        except EcsUpdaterError as error:
+            result.skip(service.key, str(error), service.entries)
 
 
 def service_of(event: Any) -> str | None:
@@ -214,18 +266,14 @@ def service_of(event: Any) -> str | None:
         return None
 
 
-def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-arguments
+def _open_services(
     ecs: Ecs,
     entries: Sequence[OpenEntry],
     result: Reconciliation,
     call: Call,
     batch: str | None,
-    most_seconds: float,
 ) -> Iterator[_OpenService]:
-    """Yields the services of entries, or of those of a batch, read ten at a time.
-
-    An unreadable service is skipped, unless an entry is older than `most_seconds` and so ends.
-    """
+    """Yields the services of entries, or of those of a batch, read ten at a time."""
     by_service: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         if isinstance(entry.found, LedgerError):
@@ -233,7 +281,6 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
         elif batch in (None, entry.found.batch):
             names = entry.found.cluster_arn, entry.found.service_arn
             by_service.setdefault(names, []).append(entry.found)
-            result.measure(entry.found, call.clock.epoch(), most_seconds)
     for batches in _joined(service_batches(by_service)):
         read_at = call.clock.epoch()
         found = {
@@ -247,12 +294,8 @@ def _open_services(  # pylint: disable=too-many-arguments,too-many-positional-ar
             if known and names in ahead:
                 known = {**known, SERVICE_DEPLOYMENT: ahead[names]}
             opened = by_service[names]
-            oldest = min(changed_at(entry) or read_at for entry in opened)
-            service = _OpenService(opened[0].service, read_at, known, opened)
-            if isinstance(answer, Exception) and read_at - oldest <= most_seconds:
-                result.skip(service.key, str(answer), opened)
-            else:
-                yield service
+            failure = answer if isinstance(answer, Exception) else None
+            yield _OpenService(opened[0].service, read_at, known, opened, failure)
 
 
 def _joined(

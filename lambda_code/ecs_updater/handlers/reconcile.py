@@ -13,11 +13,11 @@ from ..aws.notifications import channels_of
 from ..aws.targets import TargetAccess
 from ..context import Call
 from ..deployments.notifier import reconcile_and_send
-from ..deployments.reconciler import service_of
+from ..deployments.reconciler import RATE_SHARE, service_of
 from ..log import log_run
 from . import start_garbage_collection
 
-ECS = Ecs(targets=TargetAccess.of(os.environ))
+ECS = Ecs(targets=TargetAccess.of(os.environ), share=RATE_SHARE)
 LEDGER = table_of(os.environ)
 CHANNELS = channels_of(os.environ)
 start_garbage_collection()

@@ -12,8 +12,8 @@ The index `recent` has the entries of all services by `feed`, which is the same 
     service's key        LAST_SUCCESS    the last successful update, see `entry.Success`
     service's key        PUSH            the last accepted push, see `pushes.AcceptedPush`
     REQUEST#request_id   REQUEST         `service`, `number` of its entry; `expires`
-    OPEN                 service#number  `service`, `number` of an open entry, see `store`
-    OPEN-CURSOR          OPEN-CURSOR     `after`: last marker of the reconciler's last run
+    OPEN                 service#number  `service`, `number` of an open entry, and `waits_since`:
+                                         its begin or latest poll, see `store`
     NOTIFY               service#number  `notify`: the verdict of an ended entry is to be sent, see
                                          `verdicts`; `service`, `number`, `expires`
     BATCH#id             BATCH, MEMBER#  a batch and its services, see `batch`; `expires`

@@ -27,6 +27,9 @@ OPEN = "OPEN"
 NOTIFY = "NOTIFY"
 """Partition key of the markers of verdicts that are not sent yet."""
 
+WAITS_SINCE = "waits_since"
+"""Attribute of a marker: begin or latest poll of its entry, in seconds since the epoch."""
+
 LAST_SUCCESS = "LAST_SUCCESS"
 
 UPDATES = "UPDATES"

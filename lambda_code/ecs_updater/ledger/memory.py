@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..context import Clock
@@ -17,7 +17,7 @@ from ..throttling import LocalRateLimiter, Rate
 from .batch import Batch, Batches, Member
 from .entry import Entry, Success, iso
 from .lease import SKEW, Holder, Lease, Leases
-from .store import Begun, History, OpenEntry, Page
+from .store import Begun, History, OpenEntry
 
 
 class MemoryHistory(History):
@@ -83,9 +83,12 @@ class MemoryHistory(History):
         with self._lock:
             return [entry for entry in self._entries.values() if entry.is_ended]
 
-    def open_pages(self) -> Iterator[Page]:
-        """Yields one page with all open entries."""
-        yield Page(self.open_entries(""), True)
+    def open_pages(self, service: str = "") -> Iterator[list[OpenEntry]]:
+        """Yields one page with the open entries of a service, or of all."""
+        yield self.open_entries(service)
+
+    def begin_poll(self, entries: Iterable[Entry]) -> None:
+        """Does nothing: each run polls all entries."""
 
     def last_success(self, service: str) -> Success | None:
         """Returns the service's last update whose rollout succeeded."""

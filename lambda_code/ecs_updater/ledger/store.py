@@ -3,9 +3,9 @@
 Each write replaces the whole entry if owner and state are as expected, or as already written. So a
 lost response is harmless, and a holder that lost its entry cannot write it.
 
-The open entries have markers, which are read page by page. A run of the reconciler may end before
-the last marker, also by a kill. The next run continues after its cursor and goes once around, so
-every entry has its turn.
+An open entry has a marker with the time since which it waits: its begin, then its latest poll by
+the reconciler. A run of the reconciler may end before the last entry, also by a kill. The next run
+polls those first that have waited longest, so every entry has its turn.
 """
 
 import time
@@ -26,6 +26,7 @@ from .entry import (
     ENTRY,
     LAST_SUCCESS,
     OPEN,
+    WAITS_SINCE,
     Entry,
     State,
     Success,
@@ -45,9 +46,8 @@ RETENTION_DAYS = 90
 """Days for which an ended entry and its `request_id` are kept."""
 
 PAGE = 100
-"""Maximum entries in memory. An entry has up to 400 KB."""
+"""Entries in memory, or more if one service has more. An entry has up to 400 KB."""
 
-_CURSOR = "OPEN-CURSOR"
 _IS_NEW = "attribute_not_exists(#pk)"
 _BEGIN_TRIES = 3
 
@@ -64,14 +64,6 @@ class OpenEntry:
     def service(self) -> str:
         """The service's key."""
         return self.marker.rpartition("#")[0]
-
-
-@dataclass(frozen=True)
-class Page:
-    """Open entries, sorted by service and age."""
-
-    entries: Sequence[OpenEntry]
-    is_all: bool
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,7 @@ class History:
             writes = [Put(notify_item(entry) | expires), *writes, *self._failure(entry)]
         else:
             # The request expires with its entry, not while the entry is open.
-            writes.insert(0, Put(open_item(entry)))
+            writes.insert(0, Put(open_item(entry) | {WAITS_SINCE: self._clock()}))
         item, request = to_item(entry) | expires, request_item(entry) | expires
         earlier: Item | None = None
         for _ in range(_BEGIN_TRIES):
@@ -264,24 +256,25 @@ class History:
             return []
         return self._found(markers, (self._table.get(*key) for key in _entry_keys(markers)))
 
-    def open_pages(self) -> Iterator[Page]:
-        """Yields the open entries of all services, once around.
+    def open_pages(self, service: str = "") -> Iterator[list[OpenEntry]]:
+        """Yields the open entries of a service, the longest-waiting first. Empty key: of all.
 
-        Two calls for each page, and two more if there are several.
+        A page has all entries of its services. One call for each MB of markers and for each page.
         """
-        markers = self._markers("")
-        if len(markers) < PAGE:
-            yield self._open_page(markers, is_all=True)
-            return
-        begin = str((self._table.get(_CURSOR, _CURSOR) or {}).get("after", ""))
-        yield from self._between(begin, "")
-        if begin:
-            yield from self._between("", begin)
+        for markers in _pages(self._table.query(OPEN, f"{service}#" if service else "")):
+            yield self._found(markers, self._table.get_many(list(_entry_keys(markers))))
 
-    def go_on_after(self, entry: Entry) -> None:
-        """Stores that the next run begins after this entry. One call."""
-        after = open_item(entry)["sk"]
-        self._table.put(Put({"pk": _CURSOR, "sk": _CURSOR, "after": after}))
+    def begin_poll(self, entries: Iterable[Entry]) -> None:
+        """Stores that the entries wait since now. No effect on those that have ended. One call
+        each.
+        """
+        for entry in entries:
+            key, change = open_item(entry), f"SET #{WAITS_SINCE} = :now"
+            update = Update(
+                key["pk"], key["sk"], change, "attribute_exists(#pk)", {"now": self._clock()}
+            )
+            with suppress(ConditionFailed):
+                self._table.change(update)
 
     def _write_error(self, entry: Entry, stored: Item | None) -> Exception:
         update = f"the update of request_id {one_line(entry.request_id)}"
@@ -297,22 +290,6 @@ class History:
     def _entry(self, service: str, number: int) -> Entry | None:
         item = self._table.get(service, entry_key(number))
         return from_item(item) if item else None
-
-    def _between(self, after: str, last: str) -> Iterator[Page]:
-        """Yields the pages after a marker, up to and with `last`. Empty: up to the end."""
-        while markers := self._markers(after):
-            wanted = [marker for marker in markers if not last or marker["sk"] <= last]
-            yield self._open_page(wanted)
-            if len(wanted) < PAGE:
-                return
-            after = markers[-1]["sk"]
-
-    def _markers(self, after: str) -> list[Item]:
-        return self._table.query(OPEN, after=after, most=PAGE)
-
-    def _open_page(self, markers: Sequence[Item], *, is_all: bool = False) -> Page:
-        items = self._table.get_many(list(_entry_keys(markers)))
-        return Page(self._found(markers, items), is_all)
 
     def _found(self, markers: Sequence[Item], items: Iterable[Item | None]) -> list[OpenEntry]:
         by_key = {(item["pk"], item["sk"]): item for item in items if item}
@@ -347,6 +324,27 @@ def read(item: Item) -> Entry | LedgerError:
         return from_item(item)
     except LedgerError as error:
         return error
+
+
+def _pages(markers: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yields the markers by service in pages, those of the longest-waiting service first."""
+    by_service: dict[str, list[Item]] = {}
+    for marker in markers:
+        by_service.setdefault(marker["sk"].rpartition("#")[0], []).append(marker)
+    page: list[Item] = []
+    for group in sorted(by_service.values(), key=lambda group: min(map(_waits_since, group))):
+        if page and len(page) + len(group) > PAGE:
+            yield page
+            page = []
+        page += group
+    if page:
+        yield page
+
+
+def _waits_since(marker: Item) -> float:
+    """Returns seconds since the epoch, or 0 for a marker of an earlier version."""
+    since = marker.get(WAITS_SINCE)
+    return since if isinstance(since, int | float) else 0.0
 
 
 def _entry_keys(markers: Iterable[Item]) -> Iterator[tuple[str, str]]:

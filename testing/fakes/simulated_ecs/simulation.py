@@ -118,11 +118,16 @@ class SimulatedEcs(Happenings):
         name: str,
         tags: Mapping[str, str] | None = None,
         image: str = "",
+        revision: Mapping[str, Any] | None = None,
         **shown: Any,
     ) -> None:
-        """A further service, of a family of its own; see ``World.add_service``."""
+        """A further service, of a family of its own or with this ``revision``; see
+        ``World.add_service``.
+        """
         container = {"name": "app", "image": image or f"registry/{name}:1", "memory": 128}
-        first = self.world.register({"family": name, "containerDefinitions": [container]})
+        first = revision or self.world.register(
+            {"family": name, "containerDefinitions": [container]}
+        )
         self.world.add_service(
             name, first, 1, tags or {}, "FARGATE", None, {}, cluster=cluster, **shown
         )

@@ -12,7 +12,7 @@ from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.deployments.waiter import Waiter
 from ecs_updater.ledger.entry import State
 from ecs_updater_cli.batch.state import State as RowState
-from support.fleet_run import FleetRun
+from support.fleet_run import START, FleetRun
 
 KEY = "arn:aws:ecs:eu-west-1:123456789012:service/ECSCluster/"
 ODD = "web-005"
@@ -262,9 +262,10 @@ def test_each_of_hundreds_of_entries_that_stay_open_is_polled_within_six_runs(la
         polled += [
             request.body["Key"]["pk"]["S"].rpartition("/")[2]
             for request in large.dynamodb.requests
-            if request.operation == "UpdateItem"
+            if request.operation == "UpdateItem" and request.body["Key"]["pk"]["S"] != "OPEN"
         ]
-    assert set(polled) == set(large.ecs.names) and max(map(polled.count, large.ecs.names)) <= 4
+    counts = set(map(polled.count, large.ecs.names))
+    assert min(counts) > 1 and max(counts) == min(counts) + 1, "each has its turn"
 
 
 def test_an_entry_that_ends_the_run_each_time_is_skipped_by_the_next_one(large, monkeypatch):
@@ -300,9 +301,47 @@ def test_a_hundred_open_entries_are_read_with_one_call(large, monkeypatch):
     assert open_services(large) == set()
 
 
-def test_few_open_entries_need_no_cursor(run):
+def test_few_open_entries_need_two_reads(run):
     run.dynamodb.requests.clear()
     run.reconcile()
-    assert ("OPEN-CURSOR", "OPEN-CURSOR") not in run.dynamodb.items
-    operations = [request.operation for request in run.dynamodb.requests[:2]]
-    assert operations == ["Query", "BatchGetItem"]
+    operations = [request.operation for request in run.dynamodb.requests[1:4]]
+    assert operations == ["Query", "BatchGetItem", "UpdateItem"]
+
+
+def test_an_entry_waits_from_its_begin_and_then_from_its_latest_poll(run):
+    assert waits_since(run) == dict.fromkeys(run.ecs.names, START)
+    for name in run.ecs.names:
+        lease(run, name, run.time() + 600)
+    run.reconcile()
+    assert waits_since(run) == dict.fromkeys(run.ecs.names, START + 60)
+
+
+def test_a_poll_of_an_entry_that_has_ended_makes_no_marker(run):
+    entry = run.entry(ODD)
+    run.reconcile()
+    run.history.begin_poll([entry])
+    assert open_services(run) == set()
+
+
+@pytest.mark.parametrize("kind", [None, {"S": "yesterday"}, {"BOOL": True}])
+def test_a_marker_of_an_earlier_version_comes_first(run, kind):
+    polled = []
+    run.ecs.before = lambda request: polled.extend(request.body.get("services", []))
+    markers = [item for (pk, _), item in run.dynamodb.items.items() if pk == "OPEN"]
+    for marker in markers:
+        marker["waits_since"] = {"N": str(START)}
+    (odd,) = (marker for marker in markers if ODD in marker["sk"]["S"])
+    odd |= {"waits_since": kind}
+    if kind is None:
+        del odd["waits_since"]
+    assert len(run.reconcile().ended) == 10
+    assert polled[0].endswith(ODD) and len(polled) == 10
+
+
+def waits_since(run):
+    """Returns the time since which each open service waits."""
+    return {
+        sk.rpartition("#")[0].rpartition("/")[2]: float(item["waits_since"]["N"])
+        for (pk, sk), item in run.dynamodb.items.items()
+        if pk == "OPEN"
+    }
