@@ -4,6 +4,7 @@ import pytest
 
 from ecs_updater import metrics
 from ecs_updater.context import Call
+from ecs_updater.deployments.reconciler import ALL_SERVICES
 from ecs_updater.deployments.waiter import Waiter
 from ecs_updater.errors import LeaseHeldError
 from ecs_updater.handlers import reconcile as handler
@@ -89,6 +90,8 @@ def test_a_run_over_all_services_measures_what_it_leaves(run, measured, monkeypa
     event = {"detail-type": "ECS Deployment State Change", "resources": [resource]}
     handler.lambda_handler(event, None)
     assert measured() == []
+    Leases(run.table, clock=run.time).acquire(ALL_SERVICES, Holder.of("another run"))
+    assert handler.lambda_handler({}, None)["skipped"] and measured() == []
 
 
 @pytest.mark.usefixtures("run")
