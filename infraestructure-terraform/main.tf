@@ -76,6 +76,7 @@ module "ecs_updater" {
     jwks_url              = var.jwks_url
     source_cidrs          = var.api_source_cidrs
     caller_principal_arns = var.api_principal_arns
+    scopes_parameter_name = var.scopes_parameter_name
     account_log_role      = var.account_log_role
     environment           = var.environment
   }

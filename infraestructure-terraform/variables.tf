@@ -141,6 +141,12 @@ variable "ecr_repository_names" {
   default     = null
 }
 
+variable "scopes_parameter_name" {
+  description = "Name of the SSM parameter with the scopes: what each caller may do, such as /ecs-updater/scopes. Without it every caller may do everything."
+  type        = string
+  default     = null
+}
+
 variable "targets_parameter_name" {
   description = "Name of the SSM parameter with the targets: other accounts and regions. Without it there are none."
   type        = string

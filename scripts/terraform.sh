@@ -22,7 +22,7 @@ terraform_settings() {
     [permissions_boundary]=${PERMISSIONS_BOUNDARY:-} [endpoint_url]=${AWS_ENDPOINT_URL:-}
     [schemas_directory]=$PROJECT_DIR/lambda_code/ecs_updater/schemas [api_auth]=$API_AUTH [jwt_issuer]=${JWT_ISSUER:-} [jwt_audience]=${JWT_AUDIENCE:-}
     [jwks_url]=${JWKS_URL:-} [authorizer_package]=${authorizer_package:-} [account_log_role]=${log_role:-}
-    [task_log_group_name]=${TASK_LOG_GROUP:-} [targets_parameter_name]=${TARGETS_PARAMETER:-}
+    [task_log_group_name]=${TASK_LOG_GROUP:-} [targets_parameter_name]=${TARGETS_PARAMETER:-} [scopes_parameter_name]=${SCOPES_PARAMETER:-}
     [express_services]=${EXPRESS_SERVICES:-} [web_acl_arn]=${WEB_ACL_ARN:-} [sender_dry_runs]=${SENDER_DRY_RUNS:-} [tracing]=${TRACING:-} [kms_key_arn]=${KMS_KEY_ARN:-}
   )
   for name in "${!variable[@]}"; do

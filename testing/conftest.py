@@ -38,6 +38,7 @@ _NOT_FROM_OUTSIDE = (
         "CLUSTER_PATTERN",
         "LEDGER_CLUSTER_PATTERN",
         "ECS_ARN_PREFIX",
+        "SCOPES_PARAMETER",
         "TARGETS_PARAMETER",
     ),
 )

@@ -317,6 +317,58 @@ run "the_longest_name_leaves_room_for_derived_names" {
   }
 }
 
+run "without_scopes_no_function_may_read_a_parameter" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.scopes) == 0 && !strcontains(aws_iam_role_policy.status.policy, "ssm:")
+    error_message = "A function may read a parameter although there are no scopes."
+  }
+}
+
+run "with_scopes_both_functions_read_them_and_know_the_authentication" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    scopes_parameter_name = "/team/scopes"
+    api_auth              = "iam"
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in [aws_iam_role_policy.scopes[0].policy, aws_iam_role_policy.status.policy] :
+      contains(jsondecode(policy).Statement, {
+        Sid      = "ReadScopes", Effect = "Allow", Action = "ssm:GetParameter"
+        Resource = "arn:aws-iso-b:ssm:us-isob-east-1:111122223333:parameter/team/scopes"
+      })
+    ])
+    error_message = "A function may not read the scopes."
+  }
+  assert {
+    condition = alltrue([
+      for one in [aws_lambda_function.update, aws_lambda_function.status] :
+      one.environment[0].variables["SCOPES_PARAMETER"] == "/team/scopes" && one.environment[0].variables["API_AUTH"] == "iam"
+    ])
+    error_message = "A function does not know the scopes or the authentication."
+  }
+}
+
+run "the_name_of_the_scopes_begins_with_a_slash" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    scopes_parameter_name = "scopes"
+  }
+  expect_failures = [var.scopes_parameter_name]
+}
+
 run "hooks_can_be_answered_only_if_approvals_are_on" {
   command = plan
   module {

@@ -137,7 +137,7 @@ every_function = pytest.mark.parametrize(
     ("name", "template", "declared"),
     [
         ("Function", LAMBDA, READ),
-        ("UpdateFunction", API, READ - IN_EVENTS | {"APPROVALS"}),
+        ("UpdateFunction", API, READ - IN_EVENTS | {"API_AUTH", "SCOPES_PARAMETER", "APPROVALS"}),
         (
             "FleetFunction",
             FLEET,

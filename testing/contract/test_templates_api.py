@@ -223,6 +223,28 @@ def test_a_body_that_the_gateway_refuses_has_the_error_and_the_words_of_the_func
 # The functions
 
 
+def test_both_functions_read_the_scopes_if_there_are_any_and_know_the_authentication():
+    arn = "arn:aws:ssm:eu-west-1:000000000000:parameter/team/scopes"
+    for name in ("", "/team/scopes"):
+        found = stack(ScopesParameterName=name, ApiAuth="iam")
+        for function in ("UpdateFunction", "StatusFunction"):
+            variables = found.resources[function]["Properties"]["Environment"]["Variables"]
+            assert (variables["SCOPES_PARAMETER"], variables["API_AUTH"]) == (name, "iam")
+        policies = [each["PolicyDocument"] for each in found.of_type("AWS::IAM::Policy")]
+        policies += [
+            each["PolicyDocument"]
+            for role in found.of_type("AWS::IAM::Role")
+            for each in role.get("Policies", ())
+        ]
+        allowed = [
+            (statement["Action"], statement["Resource"])
+            for policy in policies
+            for statement in policy["Statement"]
+            if statement["Action"] == "ssm:GetParameter"
+        ]
+        assert allowed == [("ssm:GetParameter", arn)] * 2 * bool(name)
+
+
 def test_hooks_can_be_answered_only_if_approvals_are_on_and_only_in_the_cluster():
     assert not stack().of_type("AWS::IAM::Policy")
     (policy,) = stack(Approvals="on", UpdaterClusterName="ECSCluster").of_type("AWS::IAM::Policy")

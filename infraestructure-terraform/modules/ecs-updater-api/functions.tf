@@ -38,7 +38,12 @@ resource "aws_lambda_function" "update" {
   }
 
   environment {
-    variables = merge(var.updater.environment, { APPROVALS = var.approvals, POWERTOOLS_SERVICE_NAME = "${local.api}-update" })
+    variables = merge(var.updater.environment, {
+      API_AUTH                = var.api_auth
+      SCOPES_PARAMETER        = var.scopes_parameter_name
+      APPROVALS               = var.approvals
+      POWERTOOLS_SERVICE_NAME = "${local.api}-update"
+    })
   }
 
   lifecycle {
@@ -49,7 +54,19 @@ resource "aws_lambda_function" "update" {
   }
 }
 
-# The permission of the update function beside those of the updater's role.
+# The permissions of the update function beside those of the updater's role.
+resource "aws_iam_role_policy" "scopes" {
+  count = var.scopes_parameter_name == "" ? 0 : 1
+
+  name = "ecs-updater-api-scopes"
+  role = basename(var.updater.role_arn)
+
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [local.read_scopes]
+  })
+}
+
 resource "aws_iam_role_policy" "approvals" {
   count = var.approvals == "on" ? 1 : 0
 
@@ -104,6 +121,7 @@ resource "aws_lambda_function" "status" {
         ENVIRONMENT             = var.environment
         TAG_FILTERS             = join(",", var.tag_filters)
         API_AUTH                = var.api_auth
+        SCOPES_PARAMETER        = var.scopes_parameter_name
         APPROVALS               = var.approvals
         ECS_ARN_PREFIX          = var.updater.environment["ECS_ARN_PREFIX"]
         TARGETS_PARAMETER       = local.targets_parameter

@@ -14,6 +14,12 @@ resource "aws_iam_role" "status" {
 locals {
   targets_parameter = var.updater.environment["TARGETS_PARAMETER"]
   # ARNs are built from the names, so that a plan shows the whole policy.
+  read_scopes = {
+    Sid      = "ReadScopes"
+    Effect   = "Allow"
+    Action   = "ssm:GetParameter"
+    Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.scopes_parameter_name}"
+  }
   table = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.updater.ledger_table_name}"
 }
 
@@ -53,15 +59,16 @@ resource "aws_iam_role_policy" "status" {
         Resource  = var.updater.kms_key_arn
         Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.${data.aws_partition.current.dns_suffix}", "lambda.${local.region}.${data.aws_partition.current.dns_suffix}"] } }
       },
-      ], local.targets_parameter == "" ? [] : [
-      {
-        Sid      = "ReadTargets"
-        Effect   = "Allow"
-        Action   = "ssm:GetParameter"
-        Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.targets_parameter}"
-      },
-      ], length(var.target_read_role_arns) == 0 ? [] : [
-      { Sid = "AssumeTargetRoles", Effect = "Allow", Action = "sts:AssumeRole", Resource = var.target_read_role_arns },
+      ], var.scopes_parameter_name == "" ? [] : [local.read_scopes],
+      local.targets_parameter == "" ? [] : [
+        {
+          Sid      = "ReadTargets"
+          Effect   = "Allow"
+          Action   = "ssm:GetParameter"
+          Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.targets_parameter}"
+        },
+        ], length(var.target_read_role_arns) == 0 ? [] : [
+        { Sid = "AssumeTargetRoles", Effect = "Allow", Action = "sts:AssumeRole", Resource = var.target_read_role_arns },
     ])
   })
 }

@@ -156,6 +156,18 @@ variable "caller_principal_arns" {
   }
 }
 
+variable "scopes_parameter_name" {
+  description = "Optional name of the SSM parameter with the scopes: what each caller may do, such as /ecs-updater/scopes. Without it every caller may do everything."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^((/[a-zA-Z0-9_.-]+)+)?$", var.scopes_parameter_name))
+    error_message = "scopes_parameter_name must be empty or a name that begins with /."
+  }
+}
+
 variable "approvals" {
   description = "Whether callers may approve and reject deployments that wait at a PAUSE hook: off or on."
   type        = string

@@ -111,6 +111,7 @@ module "api" {
   authorizer_package    = coalesce(var.authorizer_package, "${local.project}/build/ecs-updater-authorizer-package.zip")
   source_cidrs          = var.api.source_cidrs
   caller_principal_arns = var.api.caller_principal_arns
+  scopes_parameter_name = var.api.scopes_parameter_name
   approvals             = var.api.approvals
   stage_name            = var.api.stage_name
   throttle_rate         = var.api.throttle_rate

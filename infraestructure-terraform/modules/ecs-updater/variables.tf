@@ -86,6 +86,7 @@ variable "api" {
     jwks_url              = optional(string)
     source_cidrs          = optional(list(string))
     caller_principal_arns = optional(list(string))
+    scopes_parameter_name = optional(string)
     approvals             = optional(string)
     account_log_role      = optional(string)
     stage_name            = optional(string)
