@@ -68,6 +68,8 @@ module "ecs_updater" {
   deletion_protection    = var.deletion_protection
   tracing                = var.tracing
   kms_key_arn            = var.kms_key_arn
+  event_bus_name         = var.event_bus_name
+  notify_topic_arn       = var.notify_topic_arn
 
   api = {
     api_auth              = var.api_auth

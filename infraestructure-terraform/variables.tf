@@ -183,6 +183,18 @@ variable "kms_key_arn" {
   default     = null
 }
 
+variable "event_bus_name" {
+  description = "Optional name of the event bus that gets an event for each verdict. If empty, no events are sent."
+  type        = string
+  default     = null
+}
+
+variable "notify_topic_arn" {
+  description = "Optional ARN of an SNS topic that gets a message for each verdict."
+  type        = string
+  default     = null
+}
+
 variable "tracing" {
   description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on."
   type        = string

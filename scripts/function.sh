@@ -17,6 +17,9 @@ tasks=("RunTasks=$(allows run_before)" "TaskLogGroupName=${TASK_LOG_GROUP:-}" "E
 # What every stack with functions has.
 shared=("Tracing=${TRACING:-PassThrough}" "KmsKeyArn=${KMS_KEY_ARN:-}")
 
+# Where verdicts are sent, for ledger and function.
+notifications=("EventBusName=${EVENT_BUS:-}" "NotifyTopicArn=${NOTIFY_TOPIC_ARN:-}")
+
 # The targets of ledger and function.
 targets=("TargetsParameterName=${TARGETS_PARAMETER:-}" "TargetRoleArns=${TARGET_ROLE_ARNS:-}")
 
@@ -106,7 +109,7 @@ package_template() {
 deploy_ledger() {
   local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
     "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles" "${tasks[@]}" "${targets[@]}" "${shared[@]}"
-    "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
+    "${notifications[@]}" "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
   say "uploading the bundle"
   package_template 02-ledger
   adopt_table "${given[@]}"
@@ -143,7 +146,7 @@ function_parameters() {
     "LedgerClusterName=${output[LedgerClusterName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}"
     "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)" "${targets[@]}" "${shared[@]}"
-    "EcrRepositoryNames=${ECR_REPOSITORIES:-*}")
+    "${notifications[@]}" "EcrRepositoryNames=${ECR_REPOSITORIES:-*}")
 }
 
 # set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.

@@ -24,6 +24,7 @@ terraform_settings() {
     [jwks_url]=${JWKS_URL:-} [authorizer_package]=${authorizer_package:-} [account_log_role]=${log_role:-}
     [task_log_group_name]=${TASK_LOG_GROUP:-} [targets_parameter_name]=${TARGETS_PARAMETER:-} [scopes_parameter_name]=${SCOPES_PARAMETER:-}
     [express_services]=${EXPRESS_SERVICES:-} [web_acl_arn]=${WEB_ACL_ARN:-} [sender_dry_runs]=${SENDER_DRY_RUNS:-} [tracing]=${TRACING:-} [kms_key_arn]=${KMS_KEY_ARN:-}
+    [notify_topic_arn]=${NOTIFY_TOPIC_ARN:-}
   )
   for name in "${!variable[@]}"; do
     [ -n "${variable[$name]}" ] || continue # The variable's default.
@@ -36,6 +37,7 @@ terraform_settings() {
   printf ', "ecr_repository_names": %s' "$(json_list "${ECR_REPOSITORIES:-*}")"
   printf ', "api_source_cidrs": %s, "api_principal_arns": %s' "$(json_list "${API_SOURCE_CIDRS:-}")" "$(json_list "${API_PRINCIPAL_ARNS:-}")"
   printf ', "load_balancer": %s' "$(if shifts_traffic; then echo true; else has_part load_balancer; fi)"
+  printf ', "event_bus_name": %s' "$(json "${EVENT_BUS:-}")" # Empty sends no events.
   printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
   [ "$(has_part target)" = false ] || printf ', "target": %s' "$(target_settings)"
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"

@@ -68,7 +68,7 @@ def test_through_the_queue_the_role_has_only_the_policy_for_senders():
 def test_direct_updates_may_do_what_the_function_and_the_reconciler_may():
     names = ("03-lambda.yml", "02-ledger.yml")
     expected = by_sid(*(Stack(TEMPLATES[name], DIRECT).statements for name in names))
-    for of_lambda in ("WriteLogs", "SendDeadLetters"):
+    for of_lambda in ("WriteLogs", "SendDeadLetters", "SendEvents"):
         del expected[of_lambda]
     expected["UseLedger"]["Action"].append("dynamodb:DescribeTable")
     found = by_sid(role_stack(**DIRECT).statements)

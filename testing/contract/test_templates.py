@@ -129,6 +129,8 @@ def read_by(*kinds: type[Settings | QueueSettings | PushSettings]) -> set[str]:
 
 TARGETS = {"ECS_ARN_PREFIX", "TARGETS_PARAMETER"}
 """Where the function is, and the name of the parameter with other accounts and regions."""
+NOTIFICATIONS = {"EVENT_BUS", "NOTIFY_TOPIC_ARN"}
+"""Where verdicts are sent, see `aws.notifications`."""
 READ = read_by(Settings) | TARGETS
 IN_EVENTS = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
 """A request and a message name what they are about: no default makes an empty one an update."""
@@ -136,7 +138,7 @@ IN_EVENTS = {"CLUSTER_NAME", "SERVICE_NAME", "CONTAINER_NAME", "IMAGE"}
 every_function = pytest.mark.parametrize(
     ("name", "template", "declared"),
     [
-        ("Function", LAMBDA, READ),
+        ("Function", LAMBDA, READ | NOTIFICATIONS),
         ("UpdateFunction", API, READ - IN_EVENTS | {"API_AUTH", "SCOPES_PARAMETER", "APPROVALS"}),
         (
             "FleetFunction",
@@ -155,6 +157,7 @@ every_function = pytest.mark.parametrize(
             LEDGER,
             {"LEDGER_TABLE", "LEDGER_RETENTION_DAYS", "TASK_FAILURES", "OPEN_UPDATE_MAX_HOURS"}
             | TARGETS
+            | NOTIFICATIONS
             | {"DEPLOYMENT_ALARMS"},
         ),
     ],
@@ -355,7 +358,7 @@ def test_what_is_set_reaches_the_settings_of_every_function(name, template, decl
     assert Settings.from_environment(variables(name, template)) == Settings(
         ledger_table="team-ledger"
     )
-    if declared == READ:
+    if name == "Function":
         assert {*wanted, "ledger_table"} == {field.name for field in fields(Settings)}
 
 

@@ -211,6 +211,8 @@ def test_the_reconciler_may_what_the_function_may_and_write_its_logs_and_read_ma
     own = "/aws/lambda/ecs-updater-completer:"
     assert own in RECONCILER["WriteLogs"]["Resource"]
     for sid, statement in RECONCILER.items():
+        if sid == "SendEvents":
+            continue  # With a ledger only the reconciler sends verdicts.
         function = {**FUNCTION[sid], "Action": actions([FUNCTION[sid]])}
         allowed = actions([statement])
         if sid == "UseLedger":
@@ -239,6 +241,24 @@ def test_the_reconciler_may_what_the_function_may_and_write_its_logs_and_read_ma
 )
 def test_the_reconciler_may_not(action, resource, context):
     assert not allows(RECONCILER.values(), action, resource, context)
+
+
+def test_verdicts_are_sent_by_the_reconciler_or_by_a_function_without_a_ledger():
+    bus, topic = ARN % ("events", "event-bus/verdicts"), ARN % ("sns", "verdicts")
+    given = {**BOTH, "EventBusName": "verdicts", "NotifyTopicArn": topic}
+    sent = [("events:PutEvents", bus), ("sns:Publish", topic)]
+    for template, more, is_sender in (
+        (LEDGER, {}, True),
+        (LAMBDA, {"LedgerTableName": TABLE}, False),
+        (LAMBDA, {"LedgerTableName": ""}, True),
+    ):
+        role = statements(Stack(template, {**given, **more})).values()
+        assert all(allows(role, *call, {}) == is_sender for call in sent)
+        assert not allows(role, "events:PutEvents", ARN % ("events", "event-bus/default"), {})
+        off = statements(
+            Stack(template, {**given, **more, "EventBusName": "", "NotifyTopicArn": ""})
+        )
+        assert not {"SendEvents", "PublishMessages"} & off.keys()
 
 
 def test_images_of_other_accounts_and_regions_can_be_read_when_they_are_to_be_checked_or_pinned():

@@ -21,7 +21,7 @@ EVERYTHING = {
 }
 # What only an account with the function has: its table, its logs, its queue, and the targets.
 ONLY_AT_HOME = {"UseLedger", "ReadLedger", "ReadRecent", "WriteLogs", "SendDeadLetters"} | {
-    *("ReadTargets", "AssumeTargetRoles"),
+    *("ReadTargets", "AssumeTargetRoles", "SendEvents", "PublishMessages"),
     # The repository's policy allows it to the functions.
     *("ReadImages", "ReadCacheRules"),
 }

@@ -65,6 +65,8 @@ SETTINGS = {
     "READ_PRINCIPAL_ARNS": "arn:aws:iam::111111111111:role/c",
     "EXPRESS_SERVICES": "true",
     "TRACING": "Active",
+    "EVENT_BUS": "verdicts",
+    "NOTIFY_TOPIC_ARN": f"arn:aws:sns:eu-west-1:{ACCOUNT}:verdicts",
     "SENDER_DRY_RUNS": "true",
     "ECR_REPOSITORIES": "team/*,web",
     "KMS_KEY_ARN": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef",

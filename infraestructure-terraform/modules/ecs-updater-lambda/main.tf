@@ -83,6 +83,8 @@ resource "aws_lambda_function" "this" {
       SERVICE_NAME            = var.event_service_name
       CONTAINER_NAME          = var.event_container_name
       IMAGE                   = var.event_image
+      EVENT_BUS               = var.event_bus_name
+      NOTIFY_TOPIC_ARN        = var.notify_topic_arn
       POWERTOOLS_SERVICE_NAME = var.function_name
     })
   }
@@ -257,6 +259,18 @@ resource "aws_iam_role_policy" "this" {
           Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
           Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger_table_name}"
         },
+      ],
+      # With a ledger, its reconciler sends the verdicts.
+      var.ledger_table_name != "" || var.event_bus_name == "" ? [] : [
+        {
+          Sid      = "SendEvents"
+          Effect   = "Allow"
+          Action   = "events:PutEvents"
+          Resource = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${var.event_bus_name}"
+        },
+      ],
+      var.ledger_table_name != "" || var.notify_topic_arn == "" ? [] : [
+        { Sid = "PublishMessages", Effect = "Allow", Action = "sns:Publish", Resource = var.notify_topic_arn },
       ],
       # The actions have no resource type.
       var.tracing == "PassThrough" ? [] : [

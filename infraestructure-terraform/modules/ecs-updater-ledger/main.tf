@@ -118,6 +118,8 @@ resource "aws_lambda_function" "completer" {
         DEPLOYMENT_ALARMS       = join(",", var.deployment_alarms)
         ECS_ARN_PREFIX          = "${local.arn_of_ecs}:"
         TARGETS_PARAMETER       = var.targets_parameter_name
+        EVENT_BUS               = var.event_bus_name
+        NOTIFY_TOPIC_ARN        = var.notify_topic_arn
         POWERTOOLS_SERVICE_NAME = local.completer
         POWERTOOLS_LOG_LEVEL    = var.log_level
       },
@@ -228,6 +230,15 @@ resource "aws_iam_role_policy" "completer" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${aws_cloudwatch_log_group.completer.name}:*"
       },
+      ], var.event_bus_name == "" ? [] : [
+      {
+        Sid      = "SendEvents"
+        Effect   = "Allow"
+        Action   = "events:PutEvents"
+        Resource = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${var.event_bus_name}"
+      },
+      ], var.notify_topic_arn == "" ? [] : [
+      { Sid = "PublishMessages", Effect = "Allow", Action = "sns:Publish", Resource = var.notify_topic_arn },
       # The actions have no resource type.
       ], var.tracing == "PassThrough" ? [] : [
       { Sid = "WriteTraces", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = "*" },

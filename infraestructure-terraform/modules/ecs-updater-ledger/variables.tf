@@ -236,6 +236,30 @@ variable "endpoint_url" {
   }
 }
 
+variable "event_bus_name" {
+  description = "Optional name of the event bus that gets an event for each verdict. If empty, no events are sent."
+  type        = string
+  default     = "default"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_.-]{0,256}$", var.event_bus_name))
+    error_message = "event_bus_name must be empty or the name of an event bus: letters, digits, underscores, hyphens and dots."
+  }
+}
+
+variable "notify_topic_arn" {
+  description = "Optional ARN of an SNS topic that gets a message for each verdict."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\\d{12}:[\\w-]{1,256})?$", var.notify_topic_arn))
+    error_message = "notify_topic_arn must be empty or the ARN of a standard topic."
+  }
+}
+
 variable "log_level" {
   description = "Lowest log level that is kept."
   type        = string

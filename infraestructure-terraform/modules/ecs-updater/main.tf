@@ -35,6 +35,9 @@ module "ledger" {
   task_failures         = var.settings.task_failures
   open_update_max_hours = var.settings.open_update_max_hours
 
+  event_bus_name   = var.event_bus_name
+  notify_topic_arn = var.notify_topic_arn
+
   endpoint_url       = var.endpoint_url
   log_level          = var.settings.log_level
   log_retention_days = var.settings.log_retention_days
@@ -86,6 +89,9 @@ module "lambda" {
   ledger_table_name     = module.ledger.ledger_table_name
   ledger_cluster_name   = module.ledger.ledger_cluster_name
   ledger_retention_days = var.settings.ledger_retention_days
+
+  event_bus_name   = var.event_bus_name
+  notify_topic_arn = var.notify_topic_arn
 
   endpoint_url       = var.endpoint_url
   alarm_topic_arn    = var.settings.alarm_topic_arn
