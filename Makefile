@@ -46,6 +46,12 @@ TARGET_READ_ROLE_ARNS :=
 # Event bus that gets an event for each verdict, and ARN of an SNS topic that gets a message for each. Empty: none
 EVENT_BUS            := default
 NOTIFY_TOPIC_ARN     :=
+# For deploy-notify-aws: what is posted to Slack and Microsoft Teams, and ARN of the secret with the addresses of the webhooks
+NOTIFY_VERDICTS      := FAILED,ROLLED_BACK,ROLLBACK_FAILED,STOPPED,TIMED_OUT,NOT_DEPLOYED,INTERRUPTED
+NOTIFY_CLUSTER       := *
+SLACK_WEBHOOK        := false
+TEAMS_WEBHOOK        := false
+WEBHOOK_SECRET_ARN   :=
 # ARN of a KMS key for log groups, table, queues and variables of the functions. Empty: AWS encrypts them with keys of its own
 KMS_KEY_ARN          :=
 # X-Ray: Active traces calls of the functions and the API. PassThrough only passes the trace of a caller on
@@ -79,7 +85,7 @@ JWT_AUDIENCE         :=
 # Address of the issuer's keys. Empty: OpenID Connect discovery finds it
 JWKS_URL             :=
 
-# Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline, -waf and -target, and the tags of their resources
+# Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline, -waf, -notify and -target, and the tags of their resources
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -142,6 +148,7 @@ export API_AUTH JWT_ISSUER JWT_AUDIENCE JWKS_URL AUTHORIZER_PACKAGE
 export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP EXPRESS_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export API_SOURCE_CIDRS API_PRINCIPAL_ARNS SCOPES_PARAMETER WEB_ACL_ARN ECR_REPOSITORIES SENDER_DRY_RUNS TRACING KMS_KEY_ARN
 export EVENT_BUS NOTIFY_TOPIC_ARN
+export NOTIFY_VERDICTS NOTIFY_CLUSTER SLACK_WEBHOOK TEAMS_WEBHOOK WEBHOOK_SECRET_ARN
 export TARGETS_PARAMETER TARGET_ROLE_ARNS TARGET_READ_ROLE_ARNS HOME_ACCOUNT HOME_REGION EXTERNAL_ID
 export UPDATE_PRINCIPAL_ARNS READ_PRINCIPAL_ARNS
 export STACK_NAME AWS_DEFAULT_REGION ENVIRONMENT OWNER CONTACT
@@ -203,13 +210,13 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, strategy, instances, direct, fields, express or hardening prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, strategy, instances, direct, fields, express, hardening or notify prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
-.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-target-aws deploy-target-aws-tf deploy-waf-aws deploy-waf-aws-tf
+.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-target-aws deploy-target-aws-tf deploy-waf-aws deploy-waf-aws-tf deploy-notify-aws deploy-notify-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip; with API_AUTH=jwt the authoriser's too
 	@scripts/build-lambda-package
 
@@ -272,6 +279,12 @@ deploy-waf-aws: ## Associate the web ACL WEB_ACL_ARN of AWS WAF with the API (Cl
 
 deploy-waf-aws-tf: ## Associate the web ACL WEB_ACL_ARN of AWS WAF with the API (Terraform)
 	@scripts/deploy-tf waf
+
+deploy-notify-aws: ## Deploy the posts of verdicts to Slack and Microsoft Teams (CloudFormation)
+	@scripts/deploy-notify-aws
+
+deploy-notify-aws-tf: ## Deploy the posts of verdicts to Slack and Microsoft Teams (Terraform)
+	@scripts/deploy-tf notify
 
 .PHONY: run-lambda-test-sam run-lambda-test-aws run-lambda-test-unittest run-lambda-test-inittest
 .PHONY: run-lambda-test-unittest-sam invoke-sam run-api-test run-fleet-test deploy-fleet api-key api-url

@@ -84,6 +84,7 @@ module "ecs_updater" {
   }
 
   web_acl_arn = var.web_acl_arn
+  notify      = var.notify
 
   fleet = { sender_dry_runs = var.sender_dry_runs }
 

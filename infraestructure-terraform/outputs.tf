@@ -56,6 +56,9 @@ output "push_dead_letter_queue_url" { value = one(module.ecs_updater.push[*].pus
 
 output "codepipeline_function_name" { value = one(module.ecs_updater.codepipeline[*].codepipeline_function_name) }
 
+output "notify_rule_arn" { value = one(module.ecs_updater.notify[*].notify_rule_arn) }
+output "notify_dead_letter_queue_url" { value = one(module.ecs_updater.notify[*].notify_dead_letter_queue_url) }
+
 output "protected_stage_arn" { value = one(module.ecs_updater.waf[*].protected_stage_arn) }
 
 output "target_update_role_arn" { value = one(module.target[*].target_update_role_arn) }

@@ -195,6 +195,18 @@ variable "notify_topic_arn" {
   default     = null
 }
 
+variable "notify" {
+  description = "Posts to Slack and Microsoft Teams: inputs of the module ecs-updater-notify. Without it nothing is posted."
+  type = object({
+    webhook_secret_arn  = string
+    slack_webhook       = optional(bool)
+    teams_webhook       = optional(bool)
+    notify_verdicts     = optional(list(string))
+    notify_cluster_name = optional(string)
+  })
+  default = null
+}
+
 variable "tracing" {
   description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on."
   type        = string

@@ -37,6 +37,7 @@ terraform_settings() {
   printf ', "ecr_repository_names": %s' "$(json_list "${ECR_REPOSITORIES:-*}")"
   printf ', "api_source_cidrs": %s, "api_principal_arns": %s' "$(json_list "${API_SOURCE_CIDRS:-}")" "$(json_list "${API_PRINCIPAL_ARNS:-}")"
   printf ', "load_balancer": %s' "$(if shifts_traffic; then echo true; else has_part load_balancer; fi)"
+  [ -z "${WEBHOOK_SECRET_ARN:-}" ] || printf ', "notify": %s' "$(notify_settings)"
   printf ', "event_bus_name": %s' "$(json "${EVENT_BUS:-}")" # Empty sends no events.
   printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
   [ "$(has_part target)" = false ] || printf ', "target": %s' "$(target_settings)"
@@ -50,6 +51,12 @@ target_settings() {
     external_id "$(json "${EXTERNAL_ID:-}")" update_principal_arns "$(json_list "${UPDATE_PRINCIPAL_ARNS:-}")" \
     read_principal_arns "$(json_list "${READ_PRINCIPAL_ARNS:-}")"
   printf '"%s": %s}' passable_role_arns "$(json_list "${PASSABLE_ROLE_ARNS:-}")"
+}
+
+# notify_settings: prints the variable `notify` as JSON.
+notify_settings() {
+  printf '{"webhook_secret_arn": %s, "notify_verdicts": %s, "notify_cluster_name": %s, "slack_webhook": %s, "teams_webhook": %s}' \
+    "$(json "$WEBHOOK_SECRET_ARN")" "$(json_list "$NOTIFY_VERDICTS")" "$(json "$NOTIFY_CLUSTER")" "$SLACK_WEBHOOK" "$TEAMS_WEBHOOK"
 }
 
 # has_part NAME: prints true if this run deploys an optional part or Terraform's state has it, else false.

@@ -19,12 +19,12 @@ from collections import defaultdict
 
 _TABLE = """
 stack: {stack}-target {stack}-waf {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api
-           {stack}-lambda {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
+           {stack}-notify {stack}-lambda {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
   members  cloudformation list_stack_resources StackName
            -> StackResourceSummaries[].PhysicalResourceId
-rule: {function}-push {function}-completer-deployments {function}-completer-poll
+rule: {function}-push {function}-completer-deployments {function}-completer-poll {function}-notify
   find     events describe_rule Name -> [{arn: Arn}]
   tags     events list_tags_for_resource ResourceARN
   release  events list_targets_by_rule Rule -> Targets[].Id -> events remove_targets Rule Ids[]
@@ -56,7 +56,7 @@ alarm: {function}-push-dead-letters {function}-fleet-dead-letters {function}-dea
   tags     cloudwatch list_tags_for_resource ResourceARN
   delete   cloudwatch delete_alarms AlarmNames[]
 queue: {function}-push {function}-push-dead-letters {function}-fleet.fifo
-           {function}-fleet-dead-letters.fifo {function}-dead-letters
+           {function}-fleet-dead-letters.fifo {function}-dead-letters {function}-notify-dead-letters
   find     sqs get_queue_url QueueName -> [{id: QueueUrl, arn: QueueUrl}]
   tags     sqs list_queue_tags QueueUrl
   delete   sqs delete_queue QueueUrl
@@ -102,7 +102,7 @@ cluster: {cluster}
 role: {function}-push-{region} {function}-api-status-{region} {function}-completer-{region}
            {function}-{region} {stack}-ecs-{region}-instance {stack}-ecs-{region}-execution
            {function}-target-update-{region} {function}-target-read-{region} {stack}-alb-{region}
-           {function}-api-logs-{region} {function}-api-jwt-{region}
+           {function}-api-logs-{region} {function}-api-jwt-{region} {function}-notify-{region}
   find     iam get_role RoleName -> [Role]
   stays    special.writes_logs_of_others
   release  iam list_instance_profiles_for_role RoleName -> InstanceProfiles[].InstanceProfileName

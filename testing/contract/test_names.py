@@ -177,5 +177,6 @@ def test_terraform_takes_what_the_scripts_take():
     assert most == {  # The other modules get it from the function's.
         "ecs-updater-lambda": longest,
         "ecs-updater-ledger": longest,
+        "ecs-updater-notify": longest,
         "ecs-updater-target": longest - LESS_FOR_A_TARGET,
     }

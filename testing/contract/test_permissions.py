@@ -381,6 +381,7 @@ def test_roles_are_passed_only_to_ecs_and_revisions_tagged_when_they_are_made(
         "fields",
         "express",
         "hardening",
+        "notify",
     ],
 )
 @pytest.mark.parametrize("region", [REGION, "ap-southeast-1", "us-gov-west-1", "cn-northwest-1"])
@@ -409,6 +410,7 @@ def test_a_policy_of_the_deployers_is_one_that_iam_takes(part, region):
         "fields",
         "express",
         "hardening",
+        "notify",
     ],
 )
 def test_the_deployers_policies_know_the_partition_of_every_region(part):
@@ -540,5 +542,5 @@ def test_the_deployer_may_do_what_the_handlers_of_cloudformation_do(resource_typ
             "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
         )
     unused = re.compile("|".join(UNUSED.values()))
-    missing = found[resource_type] - set(actions((*policies(), *policy("hardening"))))
+    missing = found[resource_type] - set(actions((*policies(), *policy("hardening"), *policy("notify"))))
     assert not {action for action in missing if not unused.fullmatch(action)}

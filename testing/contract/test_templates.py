@@ -522,6 +522,7 @@ OF_API, OF_FLEET = ("deploy-api-aws",), ("deploy-fleet-aws",)
         (("deploy-codepipeline-aws",), [CODEPIPELINE]),
         (("deploy-target-aws",), [TARGET]),
         (("deploy-waf-aws",), [TEMPLATES["11-waf.yml"]]),
+        (("deploy-notify-aws",), [TEMPLATES["06-notify.yml"]]),
     ],
 )
 def test_every_parameter_that_a_script_gives_exists_and_none_without_default_is_forgotten(

@@ -42,6 +42,7 @@ USUAL = {
     "FleetQueueUrl": "https://sqs.eu-west-1.amazonaws.com/000000000000/ecs-updater-fleet.fifo",
     "WebAclArn": "arn:aws:wafv2:eu-west-1:000000000000:regional/webacl/api/0123-abcd",
     "RestApiId": "abc123",
+    "WebhookSecretArn": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:webhooks-a1B2c3",
 }
 """The parameters without a default."""
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"

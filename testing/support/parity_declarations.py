@@ -17,6 +17,7 @@ MODULES = {
     "04-api.yml": ("ecs-updater-api", "-api"),
     "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
     "06-load-balancer.yml": ("ecs-updater-load-balancer", "-alb"),
+    "06-notify.yml": ("ecs-updater-notify", "-notify"),
     "07-push.yml": ("ecs-updater-push", "-push"),
     "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
     "09-target.yml": ("ecs-updater-target", "-target"),

@@ -141,6 +141,22 @@ module "waf" {
   stage_name  = one(module.api[*].api_stage_name)
 }
 
+module "notify" {
+  source = "../ecs-updater-notify"
+  count  = var.notify == null ? 0 : 1
+
+  function_name        = var.function_name
+  event_bus_name       = var.event_bus_name
+  notify_verdicts      = var.notify.notify_verdicts
+  notify_cluster_name  = var.notify.notify_cluster_name
+  slack_webhook        = var.notify.slack_webhook
+  teams_webhook        = var.notify.teams_webhook
+  webhook_secret_arn   = var.notify.webhook_secret_arn
+  permissions_boundary = var.permissions_boundary
+  kms_key_arn          = var.kms_key_arn
+  endpoint_url         = var.endpoint_url
+}
+
 module "fleet" {
   source = "../ecs-updater-fleet"
   count  = var.fleet == null ? 0 : 1

@@ -18,6 +18,11 @@ output "waf" {
   value       = one(module.waf)
 }
 
+output "notify" {
+  description = "Outputs of the module ecs-updater-notify; null without it."
+  value       = one(module.notify)
+}
+
 output "fleet" {
   description = "Outputs of the module ecs-updater-fleet; null without a queue."
   value       = one(module.fleet)

@@ -229,6 +229,18 @@ variable "notify_topic_arn" {
   default     = null
 }
 
+variable "notify" {
+  description = "Settings of the posts to Slack and Microsoft Teams: the inputs of the module ecs-updater-notify. Without it nothing is posted."
+  type = object({
+    webhook_secret_arn  = string
+    slack_webhook       = optional(bool)
+    teams_webhook       = optional(bool)
+    notify_verdicts     = optional(list(string))
+    notify_cluster_name = optional(string)
+  })
+  default = null
+}
+
 variable "tracing" {
   description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on. Default: PassThrough."
   type        = string

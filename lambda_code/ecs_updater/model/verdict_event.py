@@ -62,10 +62,12 @@ class VerdictEvent:
 
     @property
     def summary(self) -> str:
-        """Verdict, service and cause in one line, without quotation marks and backslashes."""
+        """Verdict, service, cause and request in one line, without `"` and backslashes."""
+        account, region = self._place
+        place = f"(request_id {one_line(self.request_id)}, account {account}, {region})"
+        most = _SUMMARY_LENGTH - len(place) - 1
         text = f"{self._title}: {self.cause}" if self.cause else self._title
-        plain = text.replace('"', "'").replace("\\", "/")
-        return one_line(plain, _SUMMARY_LENGTH).replace("\\", "/")
+        return f"{one_line(text, most)} {place}".replace('"', "'").replace("\\", "/")
 
     @property
     def _title(self) -> str:
