@@ -87,10 +87,10 @@ resource "aws_lambda_function" "completer" {
   handler       = "ecs_updater.handlers.reconcile.lambda_handler"
   filename      = var.lambda_package # The same bundle as the function's.
   # A changed bundle is deployed. Without a bundle only destroy works: see the precondition.
-  source_code_hash               = try(filebase64sha256(var.lambda_package), null)
-  runtime                        = var.runtime
-  architectures                  = [var.architecture]
-  memory_size                    = 256
+  source_code_hash = try(filebase64sha256(var.lambda_package), null)
+  runtime          = var.runtime
+  architectures    = [var.architecture]
+  memory_size      = 256
   # Lambda's maximum. With thousands of open updates a run takes minutes, see docs/many-services.md.
   timeout                        = 900
   reserved_concurrent_executions = -1
