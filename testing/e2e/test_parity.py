@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 ACCOUNT = "000000000000"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/0123-abcd"
 SCHEMAS = "lambda_code/ecs_updater/schemas"
 OPTIONAL = ("push-aws", "target-aws", "codepipeline-aws")
 AFTER_THE_CLUSTER = ("lambda-aws", "api-aws", "fleet-aws", *OPTIONAL)
@@ -69,7 +70,7 @@ SETTINGS = {
     "NOTIFY_TOPIC_ARN": f"arn:aws:sns:eu-west-1:{ACCOUNT}:verdicts",
     "SENDER_DRY_RUNS": "true",
     "ECR_REPOSITORIES": "team/*,web",
-    "KMS_KEY_ARN": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef",
+    "KMS_KEY_ARN": KEY,
     "LAUNCH_TYPE": "EC2",
     "STRATEGY": "LINEAR",
     "RESERVED_CONCURRENCY": "2",
@@ -136,7 +137,7 @@ EXPLAINED = {
         (
             *(f"{API}.endpoint", f"{API}.validators", f"{API}.stages.live.accessLogSettings"),
             *(f"{API}.routes.POST /{route}.validator" for route in ROUTES),
-            *(f"tables.another-function-ledger.{part}" for part in ("expires", "recovery")),
+            *(f"tables.another-function-ledger.{part}" for part in ("expires", "recovery", "SSE")),
             *(f"roles.another-function{part}eu-west-1.PermissionsBoundary" for part in ROLES),
             *(f"roles.another-stack-{role}.PermissionsBoundary" for role in STACK_ROLES),
             "functions.another-function.DeadLetterConfig",
@@ -304,6 +305,7 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 
 
 EVERYTHING = {"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY}
+EVERYTHING |= {"kms_key_arn": KEY}
 """The values with which both create every resource."""
 
 
@@ -314,8 +316,13 @@ def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str,
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
     target = {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "an-id"}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
-    optional = {"push": True, "codepipeline": True, "target": target, "load_balancer": True}
-    optional |= {"web_acl_arn": USUAL["WebAclArn"]}
+    optional = {
+        "web_acl_arn": USUAL["WebAclArn"],
+        "push": True,
+        "codepipeline": True,
+        "target": target,
+        "load_balancer": True,
+    }
     everything = files | optional | {"cluster_name": "ECSCluster"} | EVERYTHING
     return stacks(TEMPLATES), terraform.plan(everything, **place)
 

@@ -20,6 +20,7 @@ VOLATILE = {
     *("Arn", "CreateDate", "CreatedBy", "LastModified", "ResponseMetadata", "RevisionId"),
     *("CodeSha256", "CodeSize", "PolicyId", "RoleId", "UpdateDate", "DefaultVersionId", "Version"),
     *("EventSourceMappingArn", "LastProcessingResult", "RoleLastUsed", "UUID"),
+    "KMSKeyArn",  # The emulator's CloudFormation ignores it.
     *("arn", "creationTime", "logGroupArn", "storedBytes", "Tags", "tags", "LoadBalancerArns"),
     *("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp"),
     *("StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp"),
@@ -378,7 +379,10 @@ def rest_apis(state: Deployment) -> dict[str, Any]:
         found[state.name(api["id"], api["name"])] = {
             **select(api, "description", "apiKeySource"),
             # The stack's policy names the API relatively.
-            "policy": re.sub(rf"arn:[\w:-]+:{api['id']}/", "execute-api:/", api.get("policy", "")),
+            "policy": re.sub(
+                *(rf"arn:[\w:-]+:{api['id']}/", "execute-api:/"),
+                json.loads('"' + api.get("policy", "") + '"'),
+            ),
             "endpoint": api["endpointConfiguration"].get("types"),
             "tags": tags(api["tags"]),
             "routes": {

@@ -10,6 +10,7 @@ import jmespath
 from support.cloudformation import Stack
 from support.parity_state import canonical
 
+_KEY = {"KmsKeyArn": "kms_key_arn"}
 _BOUNDARY = {"PermissionsBoundary": "permissions_boundary"}
 _POLICY = {"Queues": "queue_url", "PolicyDocument": "policy"}  # Only where there is TLS.
 _VALIDATOR = {"RequestValidatorId": "request_validator_id"}
@@ -22,11 +23,20 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
             "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": (
                 "point_in_time_recovery.0.enabled"
             ),
+            "SSESpecification.KMSMasterKeyId": "server_side_encryption.0.kms_key_arn",
+            "SSESpecification.SSEEnabled": "server_side_encryption.0.enabled",
         },
     ),
+    "Completer": ("ledger.aws_lambda_function.completer", _KEY),
+    "UpdateFunction": ("api.aws_lambda_function.update", _KEY),
+    "StatusFunction": ("api.aws_lambda_function.status", _KEY),
+    "FleetFunction": ("fleet.aws_lambda_function.this", _KEY),
+    "PushFunction": ("push.aws_lambda_function.this", _KEY),
+    "CodepipelineFunction": ("codepipeline.aws_lambda_function.this", _KEY),
     "Function": (
         "lambda.aws_lambda_function.this",
-        {
+        _KEY
+        | {
             "DeadLetterConfig.TargetArn": "dead_letter_config.0.target_arn",
             # The scripts set it on the emulator.
             "ReservedConcurrentExecutions": "reserved_concurrent_executions",

@@ -49,7 +49,7 @@ variable "maximum_concurrency" {
 }
 
 variable "sender_dry_runs" {
-  description = "Permission of the senders to read task definitions, which a dry run of a batch needs."
+  description = "Permission of the senders to read task definitions, which a dry run of a batch needs: true or false."
   type        = bool
   default     = false
   nullable    = false
