@@ -54,6 +54,10 @@ TEAMS_WEBHOOK        := false
 WEBHOOK_SECRET_ARN   :=
 # ARN of a KMS key for log groups, table, queues and variables of the functions. Empty: AWS encrypts them with keys of its own
 KMS_KEY_ARN          :=
+# ARN of an SNS topic that every alarm notifies
+ALARM_TOPIC_ARN      :=
+# true: verdicts are counted by service as well, which makes metrics for each service
+METRICS_BY_SERVICE   := false
 # X-Ray: Active traces calls of the functions and the API. PassThrough only passes the trace of a caller on
 TRACING              := PassThrough
 # Deletion protection of the ledger's table: off for pipelines, which remove it, and on the emulator
@@ -85,7 +89,7 @@ JWT_AUDIENCE         :=
 # Address of the issuer's keys. Empty: OpenID Connect discovery finds it
 JWKS_URL             :=
 
-# Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline, -waf, -notify and -target, and the tags of their resources
+# Stacks $(STACK_NAME)-vpc, -ecs, -alb, -ledger, -lambda, -api, -fleet, -push, -codepipeline, -operations, -waf, -notify and -target, and the tags of their resources
 STACK_NAME           := ecs-updater
 AWS_DEFAULT_REGION   := eu-west-1
 ENVIRONMENT          := development
@@ -147,7 +151,7 @@ export LAMBDA_FUNCTION_NAME LAMBDA_ARCH LAMBDA_RUNTIME LAMBDA_PACKAGE RESERVED_C
 export API_AUTH JWT_ISSUER JWT_AUDIENCE JWKS_URL AUTHORIZER_PACKAGE
 export ALLOWED_IMAGES ALLOWED_SERVICES ALLOWED_FIELDS ALLOWED_SECRETS TASK_LOG_GROUP EXPRESS_SERVICES PASSABLE_ROLE_ARNS DELETION_PROTECTION
 export API_SOURCE_CIDRS API_PRINCIPAL_ARNS SCOPES_PARAMETER WEB_ACL_ARN ECR_REPOSITORIES SENDER_DRY_RUNS TRACING KMS_KEY_ARN
-export EVENT_BUS NOTIFY_TOPIC_ARN
+export EVENT_BUS NOTIFY_TOPIC_ARN ALARM_TOPIC_ARN METRICS_BY_SERVICE
 export NOTIFY_VERDICTS NOTIFY_CLUSTER SLACK_WEBHOOK TEAMS_WEBHOOK WEBHOOK_SECRET_ARN
 export TARGETS_PARAMETER TARGET_ROLE_ARNS TARGET_READ_ROLE_ARNS HOME_ACCOUNT HOME_REGION EXTERNAL_ID
 export UPDATE_PRINCIPAL_ARNS READ_PRINCIPAL_ARNS
@@ -164,8 +168,8 @@ EMULATOR    := $(if $(filter local,$(TARGET)),emulator-up)
 CLUSTER_AWS := deploy-ecs-cluster deploy-ecs-service
 CLUSTER_TF  := deploy-ecs-cluster-tf deploy-ecs-service
 SUITES      := run-lambda-test-unittest run-lambda-test-aws run-api-test run-fleet-test
-ENTRY_POINTS_AWS   := deploy-lambda-aws deploy-api-aws deploy-fleet-aws
-ENTRY_POINTS_TF    := deploy-lambda-aws-tf deploy-api-aws-tf deploy-fleet-aws-tf
+ENTRY_POINTS_AWS   := deploy-lambda-aws deploy-api-aws deploy-fleet-aws deploy-operations-aws
+ENTRY_POINTS_TF    := deploy-lambda-aws-tf deploy-api-aws-tf deploy-fleet-aws-tf deploy-operations-aws-tf
 STEPS_AWS   := build-lambda-package $(EMULATOR) $(CLUSTER_AWS) $(ENTRY_POINTS_AWS) $(SUITES)
 STEPS_TF    := build-lambda-package $(EMULATOR) $(CLUSTER_TF) $(ENTRY_POINTS_TF) $(SUITES)
 STEPS_LOCAL := build-lambda-package emulator-up deploy-ecs-cluster deploy-ecs-service deploy-lambda-sam run-lambda-test-sam
@@ -210,13 +214,13 @@ all-aws: ## Build, deploy with CloudFormation, run all suites, remove everything
 all-aws-tf: ## Build, deploy with Terraform, run all suites, remove everything
 	@scripts/pipeline $(STEPS_TF)
 
-deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, target, strategy, instances, direct, fields, express, hardening or notify prints the others
+deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, api, fleet, push, codepipeline, operations, target, strategy, instances, direct, fields, express, hardening or notify prints the others
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
 .PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
-.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-target-aws deploy-target-aws-tf deploy-waf-aws deploy-waf-aws-tf deploy-notify-aws deploy-notify-aws-tf
+.PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-operations-aws deploy-operations-aws-tf deploy-target-aws deploy-target-aws-tf deploy-waf-aws deploy-waf-aws-tf deploy-notify-aws deploy-notify-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip; with API_AUTH=jwt the authoriser's too
 	@scripts/build-lambda-package
 
@@ -267,6 +271,12 @@ deploy-codepipeline-aws: ## Deploy the function for actions of AWS CodePipeline 
 
 deploy-codepipeline-aws-tf: ## Deploy the function for actions of AWS CodePipeline (Terraform)
 	@scripts/deploy-tf codepipeline
+
+deploy-operations-aws: ## Deploy the alarms of the deployed parts, and the dashboard (CloudFormation)
+	@scripts/deploy-operations-aws
+
+deploy-operations-aws-tf: ## Deploy everything with the alarms and the dashboard (Terraform)
+	@scripts/deploy-tf operations
 
 deploy-target-aws: ## Deploy the roles of a target, in another account or region than the function's (CloudFormation)
 	@scripts/deploy-target-aws

@@ -66,6 +66,7 @@ module "ecs_updater" {
   express_services       = var.express_services
   permissions_boundary   = var.permissions_boundary
   deletion_protection    = var.deletion_protection
+  metrics_by_service     = var.metrics_by_service
   tracing                = var.tracing
   kms_key_arn            = var.kms_key_arn
   event_bus_name         = var.event_bus_name
@@ -90,6 +91,7 @@ module "ecs_updater" {
 
   push         = var.push ? {} : null
   codepipeline = var.codepipeline
+  operations   = var.operations ? { alarm_topic_arn = var.alarm_topic_arn } : null
 
   endpoint_url = var.endpoint_url
 }

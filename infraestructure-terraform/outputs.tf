@@ -58,6 +58,7 @@ output "codepipeline_function_name" { value = one(module.ecs_updater.codepipelin
 
 output "notify_rule_arn" { value = one(module.ecs_updater.notify[*].notify_rule_arn) }
 output "notify_dead_letter_queue_url" { value = one(module.ecs_updater.notify[*].notify_dead_letter_queue_url) }
+output "dashboard_name" { value = one(module.ecs_updater.operations[*].dashboard_name) }
 
 output "protected_stage_arn" { value = one(module.ecs_updater.waf[*].protected_stage_arn) }
 

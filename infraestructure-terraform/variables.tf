@@ -183,6 +183,24 @@ variable "kms_key_arn" {
   default     = null
 }
 
+variable "metrics_by_service" {
+  description = "Whether verdicts are counted by service as well, which makes metrics for each service."
+  type        = bool
+  default     = null
+}
+
+variable "alarm_topic_arn" {
+  description = "Optional ARN of an SNS topic that every alarm notifies."
+  type        = string
+  default     = null
+}
+
+variable "operations" {
+  description = "Create the alarms and the dashboard."
+  type        = bool
+  default     = false
+}
+
 variable "event_bus_name" {
   description = "Optional name of the event bus that gets an event for each verdict. If empty, no events are sent."
   type        = string

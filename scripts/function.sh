@@ -45,7 +45,8 @@ need_function_outputs() {
   done
   updater=("UpdaterRoleArn=${output[FunctionRoleArn]}" "UpdaterLogGroupName=${output[FunctionLogGroupName]}"
     "UpdaterClusterName=${output[FunctionClusterName]}" "LedgerClusterName=${output[LedgerClusterName]}"
-    "LedgerTableName=${output[LedgerTableName]}" "TargetsParameterName=${TARGETS_PARAMETER:-}")
+    "LedgerTableName=${output[LedgerTableName]}" "TargetsParameterName=${TARGETS_PARAMETER:-}"
+    "MetricsByService=${METRICS_BY_SERVICE:-false}")
 }
 
 # make_bucket: creates the bucket for bundles if it does not exist, and sets `bucket`. A bucket without tags and objects is from a run
@@ -109,7 +110,8 @@ package_template() {
 deploy_ledger() {
   local given=("FunctionName=$LAMBDA_FUNCTION_NAME" "Runtime=$LAMBDA_RUNTIME" "Architecture=$LAMBDA_ARCH" "ClusterName=$CLUSTER_NAME"
     "TaskDefinitionFamily=$TASK_DEFINITION_NAME" "PassableRoleArns=$passable_roles" "${tasks[@]}" "${targets[@]}" "${shared[@]}"
-    "${notifications[@]}" "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}")
+    "${notifications[@]}" "PermissionsBoundary=${PERMISSIONS_BOUNDARY:-}" "DeletionProtection=$DELETION_PROTECTION" "EndpointUrl=${AWS_ENDPOINT_URL:-}"
+    "MetricsByService=${METRICS_BY_SERVICE:-false}")
   say "uploading the bundle"
   package_template 02-ledger
   adopt_table "${given[@]}"
@@ -146,7 +148,7 @@ function_parameters() {
     "LedgerClusterName=${output[LedgerClusterName]}"
     "ReservedConcurrency=$RESERVED_CONCURRENCY" "EndpointUrl=${AWS_ENDPOINT_URL:-}" "${allowed[@]}"
     "${tasks[@]}" "ReadScalableTargets=$(allows ecs_desired_count)" "${targets[@]}" "${shared[@]}"
-    "${notifications[@]}" "EcrRepositoryNames=${ECR_REPOSITORIES:-*}")
+    "${notifications[@]}" "EcrRepositoryNames=${ECR_REPOSITORIES:-*}" "MetricsByService=${METRICS_BY_SERVICE:-false}")
 }
 
 # set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.

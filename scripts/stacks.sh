@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/aws.sh"
 settings ENVIRONMENT OWNER CONTACT
 VPC_STACK=$STACK_NAME-vpc ECS_STACK=$STACK_NAME-ecs ALB_STACK=$STACK_NAME-alb LEDGER_STACK=$STACK_NAME-ledger LAMBDA_STACK=$STACK_NAME-lambda
 API_STACK=$STACK_NAME-api FLEET_STACK=$STACK_NAME-fleet PUSH_STACK=$STACK_NAME-push CODEPIPELINE_STACK=$STACK_NAME-codepipeline
-TARGET_STACK=$STACK_NAME-target WAF_STACK=$STACK_NAME-waf NOTIFY_STACK=$STACK_NAME-notify
+OPERATIONS_STACK=$STACK_NAME-operations TARGET_STACK=$STACK_NAME-target WAF_STACK=$STACK_NAME-waf NOTIFY_STACK=$STACK_NAME-notify
 
 # read_stack STACK: sets `stack_status`, empty without such a stack, and `stack_owner`, its ownership tag. Adds its outputs to the
 # associative array `output`.

@@ -24,7 +24,7 @@ terraform_settings() {
     [jwks_url]=${JWKS_URL:-} [authorizer_package]=${authorizer_package:-} [account_log_role]=${log_role:-}
     [task_log_group_name]=${TASK_LOG_GROUP:-} [targets_parameter_name]=${TARGETS_PARAMETER:-} [scopes_parameter_name]=${SCOPES_PARAMETER:-}
     [express_services]=${EXPRESS_SERVICES:-} [web_acl_arn]=${WEB_ACL_ARN:-} [sender_dry_runs]=${SENDER_DRY_RUNS:-} [tracing]=${TRACING:-} [kms_key_arn]=${KMS_KEY_ARN:-}
-    [notify_topic_arn]=${NOTIFY_TOPIC_ARN:-}
+    [notify_topic_arn]=${NOTIFY_TOPIC_ARN:-} [alarm_topic_arn]=${ALARM_TOPIC_ARN:-}
   )
   for name in "${!variable[@]}"; do
     [ -n "${variable[$name]}" ] || continue # The variable's default.
@@ -40,6 +40,7 @@ terraform_settings() {
   [ -z "${WEBHOOK_SECRET_ARN:-}" ] || printf ', "notify": %s' "$(notify_settings)"
   printf ', "event_bus_name": %s' "$(json "${EVENT_BUS:-}")" # Empty sends no events.
   printf ', "push": %s, "codepipeline": %s' "$(has_part push)" "$(has_part codepipeline)"
+  printf ', "operations": %s, "metrics_by_service": %s' "$(has_part operations)" "${METRICS_BY_SERVICE:-false}"
   [ "$(has_part target)" = false ] || printf ', "target": %s' "$(target_settings)"
   printf ', "deletion_protection": %s, "reserved_concurrency": %s}\n' "$DELETION_PROTECTION" "$RESERVED_CONCURRENCY"
 }

@@ -9,15 +9,15 @@ variables {
   lambda_package         = "main.tf" # Any file, because nothing is uploaded.
 }
 
-run "without_api_fleet_push_and_codepipeline_there_is_none" {
+run "without_api_fleet_push_codepipeline_and_operations_there_is_none" {
   command = plan
   module {
     source = "./modules/ecs-updater"
   }
 
   assert {
-    condition     = output.api == null && output.fleet == null && output.push == null && output.codepipeline == null
-    error_message = "The API, the queue or a function for pushes or CodePipeline would be created."
+    condition     = output.api == null && output.fleet == null && output.push == null && output.codepipeline == null && output.operations == null
+    error_message = "The API, the queue, a function for pushes or CodePipeline, or alarms would be created."
   }
   assert {
     condition     = [output.ledger.ledger_cluster_name, output.lambda.function_cluster_name] == ["shop", "shop"]
@@ -38,11 +38,12 @@ run "an_empty_object_creates_each_with_its_defaults" {
     fleet             = {}
     push              = {}
     codepipeline      = true
+    operations        = {}
   }
 
   assert {
-    condition = [output.api.api_update_function_name, output.fleet.fleet_function_name, output.ledger.completer_function_name, output.push.push_function_name, output.codepipeline.codepipeline_function_name] == [
-      "shop-api-update", "shop-fleet", "shop-completer", "shop-push", "shop-codepipeline",
+    condition = [output.api.api_update_function_name, output.fleet.fleet_function_name, output.ledger.completer_function_name, output.push.push_function_name, output.codepipeline.codepipeline_function_name, output.operations.dashboard_name] == [
+      "shop-api-update", "shop-fleet", "shop-completer", "shop-push", "shop-codepipeline", "shop",
     ]
     error_message = "A function has the name of another deployment."
   }

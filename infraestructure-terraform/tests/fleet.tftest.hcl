@@ -11,7 +11,6 @@ variables {
     cluster_name      = "team-one"
     role_arn          = "arn:aws-iso-b:iam::111122223333:role/updater"
     log_group_name    = "/aws/lambda/updater"
-    alarm_topic_arn   = ""
     ledger_table_name = "a-ledger"
     log_level         = "INFO"
     tracing           = "PassThrough"
@@ -88,37 +87,6 @@ run "both_queues_are_encrypted_and_require_tls" {
       [["Deny", "*", "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-fleet-dead-letters.fifo", "false"]],
     ]
     error_message = "A queue accepts requests without TLS."
-  }
-}
-
-run "the_alarm_is_about_the_dead_letter_queue_and_has_no_action_by_default" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-fleet"
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = aws_sqs_queue.dead_letters.name })
-    error_message = "The alarm is about another queue."
-  }
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.dead_letters.alarm_actions) + length(aws_cloudwatch_metric_alarm.dead_letters.ok_actions) == 0
-    error_message = "The alarm has an action."
-  }
-}
-
-run "a_topic_is_notified_of_alarm_and_ok" {
-  command = plan
-  module {
-    source = "./modules/ecs-updater-fleet"
-  }
-  variables {
-    updater = merge(var.updater, { alarm_topic_arn = "arn:aws:sns:eu-west-1:111122223333:alarms" })
-  }
-
-  assert {
-    condition     = alltrue([for one in [aws_cloudwatch_metric_alarm.dead_letters.alarm_actions, aws_cloudwatch_metric_alarm.dead_letters.ok_actions] : one == toset([var.updater.alarm_topic_arn])])
-    error_message = "The topic is not notified."
   }
 }
 

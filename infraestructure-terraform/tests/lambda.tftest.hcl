@@ -327,7 +327,6 @@ run "values_below_the_bounds_are_refused" {
     allowed_fields                  = ["ecs_image_name"]
     allowed_secrets                 = ["secret"]
     task_log_group_name             = "a group"
-    alarm_topic_arn                 = "alarms"
     ledger_cluster_name             = "team/one"
     ledger_table_name               = "ab"
     ledger_retention_days           = 0
@@ -340,7 +339,7 @@ run "values_below_the_bounds_are_refused" {
     var.reserved_concurrency, var.cluster_name, var.task_definition_family, var.passable_role_arns,
     var.permissions_boundary, var.event_cluster_name, var.event_service_name, var.event_container_name, var.event_image,
     var.expected_task_definition_family, var.unknown_fields, var.task_failures, var.open_update_max_hours, var.circuit_breaker, var.verify_image,
-    var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.allowed_fields, var.allowed_secrets, var.task_log_group_name, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.pin_digest, var.private_registries, var.allowed_images, var.allowed_services, var.allowed_fields, var.allowed_secrets, var.task_log_group_name, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_level, var.log_retention_days,
   ]
 }
@@ -367,7 +366,6 @@ run "values_above_the_bounds_are_refused" {
     allowed_services       = ["web;"]
     allowed_fields         = ["*", "ecs_cpu*"]
     allowed_secrets        = ["*", "arn:aws:ssm:eu-west-1:111122223333:parameter/a b"]
-    alarm_topic_arn        = "alarms"
     ledger_cluster_name    = "team/one"
     ledger_table_name      = "a/b/c"
     ledger_retention_days  = 3651
@@ -379,7 +377,7 @@ run "values_above_the_bounds_are_refused" {
   expect_failures = [
     var.targets_parameter_name, var.target_role_arns, var.function_name, var.memory_size, var.timeout, var.reserved_concurrency, var.cluster_name,
     var.task_definition_family, var.passable_role_arns, var.permissions_boundary, var.task_failures, var.open_update_max_hours,
-    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.allowed_fields, var.allowed_secrets, var.alarm_topic_arn, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
+    var.circuit_breaker, var.private_registries, var.allowed_images, var.allowed_services, var.allowed_fields, var.allowed_secrets, var.ledger_cluster_name, var.ledger_table_name, var.ledger_retention_days, var.endpoint_url,
     var.log_retention_days,
   ]
 }
@@ -400,26 +398,15 @@ run "fractions_are_refused" {
   expect_failures = [var.memory_size, var.timeout, var.reserved_concurrency, var.task_failures, var.open_update_max_hours, var.ledger_retention_days]
 }
 
-run "the_dead_letter_queue_refuses_calls_without_tls_and_has_an_alarm" {
+run "the_dead_letter_queue_refuses_calls_without_tls" {
   command = plan
   module {
     source = "./modules/ecs-updater-lambda"
-  }
-  variables {
-    alarm_topic_arn = "arn:aws-iso-b:sns:us-isob-east-1:111122223333:alarms"
   }
 
   assert {
     condition     = jsondecode(aws_sqs_queue_policy.dead_letters[0].policy).Statement[0].Condition == { Bool = { "aws:SecureTransport" = "false" } }
     error_message = "The queue accepts requests without TLS."
-  }
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = "ecs-updater-dead-letters" })
-    error_message = "The alarm is about another queue."
-  }
-  assert {
-    condition     = tolist(aws_cloudwatch_metric_alarm.dead_letters.alarm_actions) == tolist(["arn:aws-iso-b:sns:us-isob-east-1:111122223333:alarms"])
-    error_message = "The topic gets no message."
   }
 }
 

@@ -10,7 +10,6 @@ variables {
     architecture         = "x86_64"
     cluster_name         = "team-one"
     permissions_boundary = ""
-    alarm_topic_arn      = ""
     ledger_table_name    = "a-ledger"
     log_level            = "INFO"
     tracing              = "PassThrough"
@@ -79,10 +78,6 @@ run "pushes_are_collected_for_a_minute_and_failed_ones_end_in_the_dead_letter_qu
     condition     = aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dead_letters.sqs_managed_sse_enabled && length(aws_sqs_queue_policy.dead_letters) == 1
     error_message = "A queue is not encrypted, or does not require TLS."
   }
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.dead_letters.dimensions == tomap({ QueueName = "ecs-updater-push-dead-letters" })
-    error_message = "The alarm is for another queue."
-  }
 }
 
 run "the_function_has_the_settings_that_it_reads" {
@@ -107,6 +102,7 @@ run "the_function_has_the_settings_that_it_reads" {
       POWERTOOLS_SERVICE_NAME = "ecs-updater-push"
       PUSH_DRY_RUN            = "true"
       QUEUE_URL               = var.fleet_queue_url
+      UPDATER_NAME            = "ecs-updater"
     })
     error_message = "The function has other settings."
   }

@@ -18,8 +18,8 @@ members  lists, by the name, the ids of resources that stay while this one stays
 from collections import defaultdict
 
 _TABLE = """
-stack: {stack}-target {stack}-waf {stack}-codepipeline {stack}-push {stack}-fleet {stack}-api
-           {stack}-notify {stack}-lambda {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
+stack: {stack}-operations {stack}-target {stack}-waf {stack}-codepipeline {stack}-push
+           {stack}-fleet {stack}-api {stack}-notify {stack}-lambda {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
   members  cloudformation list_stack_resources StackName
@@ -51,9 +51,16 @@ function: {function}-codepipeline {function}-push {function}-fleet {function}-ap
            {function}-api-status {function}-api-jwt {function}-completer {function}
   find     lambda get_function FunctionName -> [@]
   delete   lambda delete_function FunctionName
-alarm: {function}-push-dead-letters {function}-fleet-dead-letters {function}-dead-letters
+dashboard: {function}
+  find     cloudwatch get_dashboard DashboardName -> [{id: DashboardName, arn: 'arn:{partition}:
+           cloudwatch:{region}:{account}:alarm:{name}-failed-updates'}]
+  tags     cloudwatch list_tags_for_resource ResourceARN
+  delete   cloudwatch delete_dashboards DashboardNames[]
+alarm: {function}-failed-updates {function}-
   find     cloudwatch describe_alarms AlarmNames[] -> MetricAlarms[].{arn: AlarmArn}
   tags     cloudwatch list_tags_for_resource ResourceARN
+  search   cloudwatch describe_alarms AlarmNamePrefix
+           -> MetricAlarms[].{id: AlarmName, arn: AlarmArn}
   delete   cloudwatch delete_alarms AlarmNames[]
 queue: {function}-push {function}-push-dead-letters {function}-fleet.fifo
            {function}-fleet-dead-letters.fifo {function}-dead-letters {function}-notify-dead-letters

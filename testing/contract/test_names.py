@@ -27,6 +27,7 @@ LIMITS = {
     "AWS::ApiGateway::UsagePlan": ("UsagePlanName", 1024),
     "AWS::AutoScaling::AutoScalingGroup": ("AutoScalingGroupName", 255),
     "AWS::CloudWatch::Alarm": ("AlarmName", 255),
+    "AWS::CloudWatch::Dashboard": ("DashboardName", 255),
     "AWS::DynamoDB::Table": ("TableName", 255),
     "AWS::EC2::LaunchTemplate": ("LaunchTemplateName", 128),
     "AWS::EC2::SecurityGroup": ("GroupName", 255),
@@ -178,5 +179,6 @@ def test_terraform_takes_what_the_scripts_take():
         "ecs-updater-lambda": longest,
         "ecs-updater-ledger": longest,
         "ecs-updater-notify": longest,
+        "ecs-updater-operations": longest,
         "ecs-updater-target": longest - LESS_FOR_A_TARGET,
     }

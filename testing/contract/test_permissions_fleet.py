@@ -220,6 +220,7 @@ def test_the_deployer_takes_the_senders_policy_back_and_no_other_and_gives_none(
             (f"cloudwatch:{operation}", OTHER_ALARM)
             for operation in ("PutMetricAlarm", "DeleteAlarms")
         ),
+        ("cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/ecs-updater-2"),
         *(
             (f"sqs:{operation}", QUEUE.replace(".fifo", "-2.fifo"))
             for operation in ("CreateQueue", "DeleteQueue", "SetQueueAttributes")
@@ -233,4 +234,5 @@ def test_the_deployer_takes_the_senders_policy_back_and_no_other_and_gives_none(
     ],
 )
 def test_the_deployer_touches_no_other_alarm_or_queue_and_takes_no_message(action, resource):
-    assert not allows(list(expanded(policy("fleet"))), action, resource)
+    statements = policies("fleet", "operations")
+    assert not allows(list(expanded(statements)), action, resource)

@@ -344,6 +344,7 @@ def test_the_handler_is_there():
 @every_function
 def test_the_settings_of_a_function_are_declared_and_no_others(name, template, declared):
     by_others = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+    by_others |= {"UPDATER_NAME", "METRICS_BY_SERVICE"}
     assert variables(name, template).keys() - by_others == declared
 
 
@@ -377,16 +378,14 @@ def test_logs_are_json_in_a_declared_group_and_dead_letters_are_kept_encrypted()
     assert resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_an_alarm_watches_the_dead_letter_queue():
-    topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
-    (alarm,) = function_stack(AlarmTopicArn=topic).of_type("AWS::CloudWatch::Alarm")
-    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "ecs-updater-dead-letters"}]
-    assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (
-        0,
-        "GreaterThanThreshold",
-        "Maximum",
-    )
-    assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
+@every_function
+def test_no_log_level_drops_the_metrics_whose_lines_have_the_level_info(name, template, declared):
+    del declared
+    for level in template["Parameters"]["LogLevel"]["AllowedValues"]:
+        properties = Stack(template, {"LogLevel": level}).resources[name]["Properties"]
+        kept = properties["LoggingConfig"]["ApplicationLogLevel"]
+        assert kept == ("DEBUG" if level == "DEBUG" else "INFO")
+        assert properties["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == level
 
 
 @every_template

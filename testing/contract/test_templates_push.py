@@ -153,7 +153,6 @@ def test_the_deployer_changes_only_this_function_its_queues_and_its_rule():
         ("sqs:CreateQueue", QUEUE),
         ("sqs:CreateQueue", f"{QUEUE}-dead-letters"),
         ("events:PutRule", ARN % ("events", "rule/ecs-updater-push")),
-        ("cloudwatch:PutMetricAlarm", ARN % ("cloudwatch", "alarm:ecs-updater-push-dead-letters")),
         ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/ecs-updater-push-{REGION}"),
     ):
         assert allows(allowed, action, arn), action

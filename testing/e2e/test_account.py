@@ -171,7 +171,7 @@ def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_some
     workspace, account, package
 ):
     ecs, events, alarms = (account.client(service) for service in ("ecs", "events", "cloudwatch"))
-    rule, alarm = "ecs-updater-completer-poll", "ecs-updater-fleet-dead-letters"
+    rule, alarm = "ecs-updater-completer-poll", "ecs-updater-failed-updates"
     foreign = [{"Key": "ecs-updater", "Value": "another"}]
     metric = {
         "Namespace": "foreign",
@@ -187,7 +187,7 @@ def test_terraform_does_not_take_over_the_cluster_the_rule_and_the_alarm_of_some
         AlarmName=alarm, ComparisonOperator="GreaterThanThreshold", Tags=foreign, **metric
     )
     said = here.make(
-        "deploy-fleet-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package)
+        "deploy-operations-aws-tf", environment=account.shell, LAMBDA_PACKAGE=str(package)
     ).output
     events.put_rule(Name=rule, ScheduleExpression="rate(1 day)", Tags=foreign)
     said += here.make("deploy-ecs-cluster-tf", environment=account.shell).output

@@ -80,7 +80,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
     here = workspace_with_package("deployed")
     emulator = start_emulator(here)
     before = emulator.inventory()
-    parts = ("lambda-sam", "api-aws", "fleet-aws", "push-aws", "codepipeline-aws")
+    parts = ("lambda-sam", "api-aws", "fleet-aws", "push-aws", "codepipeline-aws", "operations-aws")
     targets = [f"deploy-{part}" for part in parts]
     steps = ["deploy-ecs-cluster", "deploy-ecs-service", *targets]
     deployed = here.make(*steps)
@@ -102,7 +102,7 @@ def test_nothing_is_left_of_what_the_make_steps_deployed_and_a_second_time_has_n
             [
                 *(
                     f"stack {STACK}-{part}"
-                    for part in ("codepipeline", "push", "fleet", "api", "lambda")
+                    for part in ("operations", "codepipeline", "push", "fleet", "api", "lambda")
                 ),
                 *(f"stack {STACK}-{part}" for part in ("ledger", "ecs", "vpc")),
                 *KEPT,
@@ -268,6 +268,7 @@ def _applied(
         "endpoint_url": emulator.url,
         "launch_type": "EC2",
         "load_balancer": "true",
+        "operations": "true",
         "deletion_protection": "false",
         "account_log_role": "make",
     }
@@ -307,7 +308,7 @@ def test_what_a_killed_terraform_left_goes_although_no_state_knows_of_it(applied
     } < made
     assert {"dynamodb tables", "events rules", "lambda functions"} < made
     assert {
-        "cloudwatch alarms",
+        *("cloudwatch alarms", "cloudwatch dashboards"),
         "iam policies",
         "lambda event source mappings",
         "sqs queues",

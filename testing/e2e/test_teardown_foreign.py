@@ -290,7 +290,7 @@ FOREIGN = {
     "alarm": Foreign(
         _call(
             *("cloudwatch", "put_metric_alarm"),
-            AlarmName=f"{FLEET}-dead-letters",
+            AlarmName=f"{FUNCTION}-failed-updates",
             Namespace="AWS/SQS",
             MetricName="Any",
             Statistic="Maximum",
@@ -299,7 +299,7 @@ FOREIGN = {
             Period=60,
             EvaluationPeriods=1,
         ),
-        f"alarm {FLEET}-dead-letters",
+        f"alarm {FUNCTION}-failed-updates",
         "LAMBDA_FUNCTION_NAME",
     ),
     "policy of the senders": Foreign(

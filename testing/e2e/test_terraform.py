@@ -106,7 +106,8 @@ def test_the_root_bounds_what_no_module_is_given_and_nothing_else():
     assert bounded == {"stack_name", "environment", "owner", "contact"}
     given = {name for text in VARIABLES.values() for name in blocks("variable", text)}
     # A part that is off by default is a choice of the root.
-    assert declared.keys() - bounded - given == {"load_balancer", "push", "codepipeline", "target"}
+    off = {"load_balancer", "push", "codepipeline", "operations", "target"}
+    assert declared.keys() - bounded - given == off
 
 
 def test_every_output_of_a_module_is_one_of_the_root():

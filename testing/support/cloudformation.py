@@ -284,10 +284,15 @@ class Stack:
                 )
             case "Fn::GetAtt", [resource, attribute]:
                 return self._identifier(resource, attribute) or f"{resource}.{attribute}"
-            case "Fn::Sub", str():
+            case "Fn::Sub", [text, values]:
+                own = self.resolve(values)
                 return re.sub(
-                    r"\$\{([\w:.]+)}", lambda match: self._substituted(match[1]), argument
+                    r"\$\{([\w:.]+)}",
+                    lambda match: own[match[1]] if match[1] in own else self._substituted(match[1]),
+                    text,
                 )
+            case "Fn::Sub", str():
+                return self._referred(name, [argument, {}])
         raise NotImplementedError(f"{name} {argument}")
 
     def _substituted(self, name: str) -> str:

@@ -43,7 +43,7 @@ _OF_A_STACK = {
     "GetTemplateSummary": "the aws cli asks for the parameters of a stack that is there already",
     "ListChangeSets": "shows the owner of a stack that a break left in review",
 }
-_STACKS = ("Stacks", "LoadBalancerStack", "PushStack", "CodepipelineStack", "TargetStack")
+_STACKS = ("Stacks", "LoadBalancerStack", "PushStack", "CodepipelineStack", "TargetStack", "OperationsStack")
 IDLE_HERE = {
     (stack, f"cloudformation:{name}"): reason
     for stack in _STACKS
@@ -110,7 +110,7 @@ OPTIONAL = ("push", "codepipeline", "target")
 
 def policies(*parts: str) -> tuple[Statement, ...]:
     """The statements of the policies that together are enough without instances, or of `parts`."""
-    parts = parts or ("", "network", "ledger", "api", "fleet", "strategy", *OPTIONAL)
+    parts = parts or ("", "network", "ledger", "api", "fleet", "operations", "strategy", *OPTIONAL)
     return tuple(statement for part in parts for statement in policy(part))
 
 
@@ -292,9 +292,13 @@ _IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName", "po
 
 def _alarm(call: Call) -> str:
     given = call.parameters
+    if "Dashboard" in call.operation:
+        dashboard = given.get("DashboardName") or given["DashboardNames"][0]
+        return f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{dashboard}"
     names = given.get("AlarmNames") or [
         given[key] for key in ("AlarmName", "AlarmNames.member.1") if key in given
     ]
+    names = names or ["*"]
     return given.get("ResourceARN") or _arn("cloudwatch", f"alarm:{names[0]}")
 
 

@@ -55,6 +55,7 @@ LISTINGS = (
     Listing("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
     Listing("sqs", "list_queues", "QueueUrls", ""),
     Listing("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    Listing("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     Listing("s3", "list_buckets", "Buckets", "Name"),
     Listing("dynamodb", "list_tables", "TableNames", ""),
     Listing("events", "list_rules", "Rules", "Name"),

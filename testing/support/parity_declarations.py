@@ -21,6 +21,7 @@ MODULES = {
     "07-push.yml": ("ecs-updater-push", "-push"),
     "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
     "09-target.yml": ("ecs-updater-target", "-target"),
+    "10-operations.yml": ("ecs-updater-operations", "-operations"),
     "11-waf.yml": ("ecs-updater-waf", "-waf"),
 }
 """Each template's module, and the end of its stack's name."""

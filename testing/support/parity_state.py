@@ -212,6 +212,13 @@ def group(_: Deployment, listed: Resource) -> Resource:
     }
 
 
+def dashboard(state: Deployment, listed: Resource) -> Resource:
+    """The widgets of a dashboard, by their titles."""
+    name = listed["DashboardName"]
+    body = json.loads(state.call("cloudwatch", "get_dashboard", DashboardName=name)["DashboardBody"])
+    return {widget["properties"]["title"]: canonical(widget) for widget in body["widgets"]}
+
+
 def usage_plan(state: Deployment, listed: Resource) -> Resource:
     """The keys and the tags of a usage plan."""
     of_plan = {"usagePlanId": listed.pop("id")}
@@ -277,6 +284,9 @@ KINDS = {
     "alarms": Kind(
         *("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName", None, True, ()),
         ("list_tags_for_resource", "ResourceARN", "AlarmArn"),
+    ),
+    "dashboards": Kind(
+        *("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName", dashboard)
     ),
     "rules": Kind("events", "list_rules", "Rules", "Name", rule, True),
     "tables": Kind("dynamodb", "list_tables", "TableNames", "name", table),

@@ -101,7 +101,7 @@ FLEET_TEMPLATE = json.dumps(
             "Alarm": {
                 "Type": "AWS::CloudWatch::Alarm",
                 "Properties": {
-                    "AlarmName": f"{FUNCTION}-fleet-dead-letters",
+                    "AlarmName": f"{FUNCTION}-failed-updates",
                     "Namespace": "AWS/SQS",
                     "MetricName": "Any",
                     "ComparisonOperator": "GreaterThanThreshold",

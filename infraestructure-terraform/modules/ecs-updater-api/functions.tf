@@ -28,7 +28,7 @@ resource "aws_lambda_function" "update" {
   logging_config {
     log_group             = var.updater.log_group_name
     log_format            = "JSON"
-    application_log_level = var.updater.log_level
+    application_log_level = var.updater.log_level == "DEBUG" ? "DEBUG" : "INFO" # Metrics are lines of the level INFO.
   }
 
   kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
@@ -105,7 +105,7 @@ resource "aws_lambda_function" "status" {
   logging_config {
     log_group             = aws_cloudwatch_log_group.status.name
     log_format            = "JSON"
-    application_log_level = var.updater.log_level
+    application_log_level = var.updater.log_level == "DEBUG" ? "DEBUG" : "INFO" # Metrics are lines of the level INFO.
   }
 
   kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
@@ -127,6 +127,7 @@ resource "aws_lambda_function" "status" {
         TARGETS_PARAMETER       = local.targets_parameter
         POWERTOOLS_SERVICE_NAME = "${local.api}-status"
         POWERTOOLS_LOG_LEVEL    = var.updater.log_level
+        UPDATER_NAME            = var.updater.function_name
       },
       # Omitted instead of empty, because the SDK reads it.
       local.is_emulated ? { AWS_ENDPOINT_URL = var.updater.endpoint_url } : {},

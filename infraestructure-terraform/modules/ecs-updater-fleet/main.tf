@@ -98,20 +98,3 @@ resource "aws_sqs_queue_policy" "dead_letters" {
     }]
   })
 }
-
-resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  alarm_name          = "${local.fleet}-dead-letters"
-  alarm_description   = "Messages of the queue could not be processed: see the dead-letter queue"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
-  statistic           = "Maximum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  # SQS sends no metrics for a queue that has been idle for hours.
-  treat_missing_data = "notBreaching"
-  alarm_actions      = var.updater.alarm_topic_arn == "" ? [] : [var.updater.alarm_topic_arn]
-  ok_actions         = var.updater.alarm_topic_arn == "" ? [] : [var.updater.alarm_topic_arn]
-}

@@ -8,7 +8,6 @@ variable "updater" {
     cluster_name      = string
     role_arn          = string
     log_group_name    = string
-    alarm_topic_arn   = string
     ledger_table_name = string
     log_level         = string
     tracing           = string

@@ -23,7 +23,7 @@ resource "aws_lambda_function" "this" {
   logging_config {
     log_group             = var.updater.log_group_name
     log_format            = "JSON"
-    application_log_level = var.updater.log_level
+    application_log_level = var.updater.log_level == "DEBUG" ? "DEBUG" : "INFO" # Metrics are lines of the level INFO.
   }
 
   kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn

@@ -37,6 +37,8 @@ locals {
       LEDGER_TABLE           = var.ledger_table_name
       LEDGER_RETENTION_DAYS  = tostring(var.ledger_retention_days)
       POWERTOOLS_LOG_LEVEL   = var.log_level
+      UPDATER_NAME           = var.function_name
+      METRICS_BY_SERVICE     = tostring(var.metrics_by_service)
     },
     # Omitted instead of empty, because the SDK reads it.
     var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },
@@ -67,7 +69,7 @@ resource "aws_lambda_function" "this" {
   logging_config {
     log_group             = aws_cloudwatch_log_group.this.name
     log_format            = "JSON"
-    application_log_level = var.log_level
+    application_log_level = var.log_level == "DEBUG" ? "DEBUG" : "INFO" # Metrics are lines of the level INFO.
   }
 
   kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
@@ -337,21 +339,4 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })
-}
-
-resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  alarm_name          = "${var.function_name}-dead-letters"
-  alarm_description   = "Asynchronous invocations failed after the last retry: see the dead-letter queue"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
-  statistic           = "Maximum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  # SQS sends no metrics for a queue that has been idle for hours.
-  treat_missing_data = "notBreaching"
-  alarm_actions      = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
-  ok_actions         = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
 }

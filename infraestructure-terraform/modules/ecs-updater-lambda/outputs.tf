@@ -44,7 +44,6 @@ output "updater" {
     role_arn             = aws_iam_role.this.arn
     log_group_name       = aws_cloudwatch_log_group.this.name
     permissions_boundary = var.permissions_boundary
-    alarm_topic_arn      = var.alarm_topic_arn
     ledger_table_name    = var.ledger_table_name
     log_level            = var.log_level
     log_retention_days   = var.log_retention_days

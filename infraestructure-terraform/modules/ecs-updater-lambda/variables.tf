@@ -248,18 +248,6 @@ variable "permissions_boundary" {
   }
 }
 
-variable "alarm_topic_arn" {
-  description = "Optional ARN of an SNS topic for the alarm of the dead-letter queue: messages arrived, queue empty again."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^(arn:aws[a-z-]*:sns:[a-z0-9-]+:\\d{12}:[\\w-]{1,256})?$", var.alarm_topic_arn))
-    error_message = "alarm_topic_arn must be empty or the ARN of a topic."
-  }
-}
-
 variable "event_cluster_name" {
   description = "Optional default of ecs_cluster_name."
   type        = string
@@ -521,6 +509,18 @@ variable "log_retention_days" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "log_retention_days must be a retention that CloudWatch Logs supports, such as 14, 90 or 365."
+  }
+}
+
+variable "metrics_by_service" {
+  description = "Whether verdicts are counted by service as well, which makes metrics for each service."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.metrics_by_service)
+    error_message = "metrics_by_service must be true or false."
   }
 }
 

@@ -99,7 +99,7 @@ resource "aws_lambda_function" "completer" {
   logging_config {
     log_group             = aws_cloudwatch_log_group.completer.name
     log_format            = "JSON"
-    application_log_level = var.log_level
+    application_log_level = var.log_level == "DEBUG" ? "DEBUG" : "INFO" # Metrics are lines of the level INFO.
   }
 
   kms_key_arn = var.kms_key_arn == "" ? null : var.kms_key_arn
@@ -122,6 +122,8 @@ resource "aws_lambda_function" "completer" {
         NOTIFY_TOPIC_ARN        = var.notify_topic_arn
         POWERTOOLS_SERVICE_NAME = local.completer
         POWERTOOLS_LOG_LEVEL    = var.log_level
+        UPDATER_NAME            = var.function_name
+        METRICS_BY_SERVICE      = tostring(var.metrics_by_service)
       },
       # Omitted instead of empty, because the SDK reads it.
       var.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.endpoint_url },

@@ -284,6 +284,18 @@ variable "log_retention_days" {
   }
 }
 
+variable "metrics_by_service" {
+  description = "Whether verdicts are counted by service as well, which makes metrics for each service."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = contains([true, false], var.metrics_by_service)
+    error_message = "metrics_by_service must be true or false."
+  }
+}
+
 variable "tracing" {
   description = "X-Ray: Active traces calls of the functions and the API, PassThrough only passes the trace of a caller on."
   type        = string

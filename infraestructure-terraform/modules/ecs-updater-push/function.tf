@@ -23,7 +23,7 @@ resource "aws_lambda_function" "this" {
   logging_config {
     log_group             = aws_cloudwatch_log_group.this.name
     log_format            = "JSON"
-    application_log_level = var.updater.log_level
+    application_log_level = var.updater.log_level == "DEBUG" ? "DEBUG" : "INFO" # Metrics are lines of the level INFO.
   }
 
   kms_key_arn = var.updater.kms_key_arn == "" ? null : var.updater.kms_key_arn
@@ -45,6 +45,7 @@ resource "aws_lambda_function" "this" {
         LEDGER_TABLE            = var.updater.ledger_table_name
         POWERTOOLS_SERVICE_NAME = local.push
         POWERTOOLS_LOG_LEVEL    = var.updater.log_level
+        UPDATER_NAME            = var.updater.function_name
       },
       # Omitted instead of empty, because the SDK reads it.
       var.updater.endpoint_url == "" ? {} : { AWS_ENDPOINT_URL = var.updater.endpoint_url },

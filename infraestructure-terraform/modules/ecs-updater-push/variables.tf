@@ -7,7 +7,6 @@ variable "updater" {
     architecture         = string
     cluster_name         = string
     permissions_boundary = string
-    alarm_topic_arn      = string
     ledger_table_name    = string
     log_level            = string
     tracing              = string

@@ -1,5 +1,5 @@
-# ecs-updater for the services of a cluster: ledger and function, and on request the HTTP API, the queue, and the functions for pushes
-# and for CodePipeline. An input that is null has its default in the module that takes it. These modules also validate the values.
+# ecs-updater for the services of a cluster: ledger and function, and on request the HTTP API, the queue, the functions for pushes and
+# for CodePipeline, and the alarms with the dashboard. An input that is null has its default in the module that takes it. These modules also validate the values.
 
 locals {
   project        = "${path.module}/../../.."
@@ -41,6 +41,7 @@ module "ledger" {
   endpoint_url       = var.endpoint_url
   log_level          = var.settings.log_level
   log_retention_days = var.settings.log_retention_days
+  metrics_by_service = var.metrics_by_service
   tracing            = var.tracing
   kms_key_arn        = var.kms_key_arn
 }
@@ -94,9 +95,9 @@ module "lambda" {
   notify_topic_arn = var.notify_topic_arn
 
   endpoint_url       = var.endpoint_url
-  alarm_topic_arn    = var.settings.alarm_topic_arn
   log_level          = var.settings.log_level
   log_retention_days = var.settings.log_retention_days
+  metrics_by_service = var.metrics_by_service
   tracing            = var.tracing
   kms_key_arn        = var.kms_key_arn
 }
@@ -185,4 +186,25 @@ module "codepipeline" {
   count  = var.codepipeline ? 1 : 0
 
   updater = module.lambda.updater
+}
+
+module "operations" {
+  source = "../ecs-updater-operations"
+  count  = var.operations == null ? 0 : 1
+
+  function_name   = var.function_name
+  alarm_topic_arn = var.operations.alarm_topic_arn
+
+  api_deployed          = var.api != null
+  authorizer_deployed   = try(var.api.api_auth == "jwt", false)
+  fleet_deployed        = var.fleet != null
+  push_deployed         = var.push != null
+  codepipeline_deployed = var.codepipeline
+  notify_deployed       = var.notify != null
+
+  error_threshold      = var.operations.error_threshold
+  throttle_threshold   = var.operations.throttle_threshold
+  latency_milliseconds = var.operations.latency_milliseconds
+  message_age_seconds  = var.operations.message_age_seconds
+  run_period_seconds   = var.operations.run_period_seconds
 }

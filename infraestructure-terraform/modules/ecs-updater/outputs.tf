@@ -37,3 +37,8 @@ output "codepipeline" {
   description = "Outputs of the module ecs-updater-codepipeline; null without it."
   value       = one(module.codepipeline)
 }
+
+output "operations" {
+  description = "Outputs of the module ecs-updater-operations; null without it."
+  value       = one(module.operations)
+}

@@ -135,6 +135,19 @@ variable "codepipeline" {
   nullable    = false
 }
 
+variable "operations" {
+  description = "Settings of alarms and dashboard, {} for the defaults: inputs of the module ecs-updater-operations. Without it there are none."
+  type = object({
+    alarm_topic_arn      = optional(string)
+    error_threshold      = optional(number)
+    throttle_threshold   = optional(number)
+    latency_milliseconds = optional(number)
+    message_age_seconds  = optional(number)
+    run_period_seconds   = optional(number)
+  })
+  default = null
+}
+
 variable "settings" {
   description = "Further settings: the inputs of the modules ecs-updater-lambda and ecs-updater-ledger."
   type = object({
@@ -155,7 +168,6 @@ variable "settings" {
     pin_digest                      = optional(string)
     private_registries              = optional(list(string))
     ledger_retention_days           = optional(number)
-    alarm_topic_arn                 = optional(string)
     log_level                       = optional(string)
     log_retention_days              = optional(number)
   })
@@ -239,6 +251,12 @@ variable "notify" {
     notify_cluster_name = optional(string)
   })
   default = null
+}
+
+variable "metrics_by_service" {
+  description = "Whether verdicts are counted by service as well, which makes metrics for each service. Default: false."
+  type        = bool
+  default     = null
 }
 
 variable "tracing" {
