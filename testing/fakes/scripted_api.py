@@ -26,6 +26,7 @@ def error(status: int, kind: str, message: str, **headers: str) -> Answer:
 FORBIDDEN = error(
     403, "Forbidden", "the header x-api-key is missing, or its value is not a key of this API"
 )
+UNAUTHORIZED = error(401, "Unauthorized", "the header Authorization has no valid bearer token")
 
 
 class ScriptedApi:
@@ -95,8 +96,8 @@ class ScriptedApi:
             return 200, more, text
         self.headers.append(headers)
         route = re.sub(r"^deployments/.*$", "deployments/{id}", path.removeprefix(f"{STAGE}/"))
-        if headers.get("x-api-key") != KEY:
-            return FORBIDDEN
+        if refusal := self._refusal(headers):
+            return refusal
         self.requested.append((route, query))
         self.gate.wait(300)
         if route in self.instead:
@@ -111,8 +112,8 @@ class ScriptedApi:
     def answer_post(self, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
         """The answer to ``POST path``: that to a hook, which the update then has."""
         _, identity, name = path.removeprefix(f"{STAGE}/").split("/")
-        if headers.get("x-api-key") != KEY:
-            return FORBIDDEN
+        if refusal := self._refusal(headers):
+            return refusal
         self.posted.append((name, identity, body))
         if name in self.instead:
             return self.instead[name]
@@ -122,6 +123,12 @@ class ScriptedApi:
         answer |= {"by": "API key a1b2", "at": "2026-11-26T13:05:00.000Z"}
         update["approvals"] = [*update.get("approvals", ()), answer]
         return 200, {}, {"requestId": identity, "approval": answer}
+
+    def _refusal(self, headers: Mapping[str, str]) -> Answer | None:
+        """What a request without the key, or with `auth` jwt without the token, is answered."""
+        if self.auth == "jwt":
+            return None if headers.get("authorization") == f"Bearer {KEY}" else UNAUTHORIZED
+        return None if headers.get("x-api-key") == KEY else FORBIDDEN
 
     def _deployment(self, identity: str) -> Answer:
         found = [each for each in self.deployments if each["id"] == identity]

@@ -3,7 +3,8 @@
 import re
 
 from e2e.page.browser import enter_key, expect
-from fakes.scripted_api import FORBIDDEN, KEY, ScriptedApi
+from e2e.page.samples import A_FEW_SERVICES
+from fakes.scripted_api import FORBIDDEN, KEY, UNAUTHORIZED, ScriptedApi
 
 STORED = "[Object.values(sessionStorage), Object.keys(localStorage), document.cookie]"
 
@@ -89,6 +90,27 @@ def test_a_wrong_key_is_said_and_not_kept_and_spaces_around_the_right_one_do_not
     assert tab.evaluate(STORED) == [[], [], ""]
     enter_key(tab, f"  {KEY} ")
     expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
+
+
+def test_with_jwt_it_asks_for_a_token_and_sends_it_in_its_header_only(new_tab):
+    with ScriptedApi(auth="jwt") as api:
+        api.services = list(A_FEW_SERVICES)
+        tab = new_tab(api)
+        field = tab.get_by_label("Bearer token for this API")
+        expect(field).to_be_focused()
+        expect(tab.locator("#key-help")).to_contain_text("Your issuer of tokens gives it.")
+        expect(tab.locator("#key-help")).to_contain_text("forget the token here")
+        field.fill("expired")
+        tab.get_by_role("button", name="Show services").click()
+        expect(tab.get_by_role("alert").filter(has_text="accept this token")).to_contain_text(
+            UNAUTHORIZED[2]["errorMessage"]
+        )
+        field.fill(KEY)
+        tab.get_by_role("button", name="Show services").click()
+        expect(tab.get_by_role("rowheader", name="checkout").first).to_be_visible()
+        assert api.headers and not [sent for sent in api.headers if "x-api-key" in sent]
+        tab.get_by_role("button", name="Forget token").click()
+        assert tab.evaluate(STORED) == [[], [], ""]
 
 
 def test_with_iam_it_says_what_to_use_and_asks_nothing(new_tab):

@@ -73,7 +73,7 @@ def test_it_is_accessible_in_both_schemes_on_all_screens(show, screenshots, name
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("auth", ["iam", "key"])
+@pytest.mark.parametrize("auth", ["iam", "jwt", "key"])
 def test_its_first_sight_and_errors_are_accessible(new_tab, api, screenshots, scheme, auth):
     api.auth = auth
     tab = new_tab(api, color_scheme=scheme, **PHONE)

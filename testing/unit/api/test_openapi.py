@@ -56,6 +56,18 @@ def test_every_operation_has_its_own_name_and_all_but_the_help_need_a_key():
     assert len(set(names)) == len(names) and all(name.isidentifier() for name in names)
 
 
+@pytest.mark.parametrize(
+    "auth, schemes", [("key", ["key"]), ("iam", ["key", "iam"]), ("jwt", ["jwt"])]
+)
+def test_an_operation_needs_what_the_authentication_asks_for(auth, schemes):
+    document = openapi.document([], auth)
+    assert list(document["components"]["securitySchemes"]) == schemes
+    update = document["paths"]["/update"]["post"]
+    assert update["security"] == [{name: [] for name in schemes}]
+    assert ("401" in update["responses"]) is (auth == "jwt")
+    assert openapi.help_document([], auth)["authentication"].startswith("the header ")
+
+
 def test_its_limits_are_those_of_the_code():
     lists = {
         path: DOCUMENT["paths"][path]["get"]["parameters"] for path in ("/list", "/deployments")
