@@ -218,11 +218,14 @@ deployer-policy: ## Print the IAM policy for deploying; POLICY=network, ledger, 
 	@scripts/deployer-policy $(POLICY)
 
 ##@ One step at a time
-.PHONY: build-lambda-package dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
+.PHONY: build-lambda-package sbom dist image deploy-ecs-cluster deploy-ecs-cluster-tf deploy-ecs-service
 .PHONY: deploy-lambda-sam deploy-lambda-aws deploy-lambda-aws-tf deploy-api-aws deploy-api-aws-tf deploy-fleet-aws deploy-fleet-aws-tf
 .PHONY: deploy-push-aws deploy-push-aws-tf deploy-codepipeline-aws deploy-codepipeline-aws-tf deploy-operations-aws deploy-operations-aws-tf deploy-target-aws deploy-target-aws-tf deploy-waf-aws deploy-waf-aws-tf deploy-notify-aws deploy-notify-aws-tf
 build-lambda-package: ## Build the function's bundle, build/ecs-updater-package.zip; with API_AUTH=jwt the authoriser's too
 	@scripts/build-lambda-package
+
+sbom: ## Build both bundles and write a software bill of materials of each, build/*.cdx.json (CycloneDX)
+	@scripts/sbom
 
 dist: ## Build the Python package of the command line, wheel and source archive, in build/dist
 	@scripts/dist
