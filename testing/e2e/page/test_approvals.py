@@ -71,6 +71,24 @@ def test_a_button_sends_the_hook_that_is_shown_and_the_answer_is_shown_with_its_
     expect(row(lists, "web", "deployments").locator(".badge")).to_have_text("In progress")
 
 
+def test_a_caller_whose_scope_has_no_approvals_sees_why_there_is_no_button(lists, api, screenshots):
+    update = deployment("req-1", "web", **PAUSED, actions=["read", "update"])
+    api.deployments, api.services = [update], [service("web", actions=["read", "update"])]
+    lists.get_by_role("button", name="Refresh").click()
+    row(lists, "web", "deployments").get_by_role("link").click()
+    dialog = lists.get_by_role("dialog", name="web in shop")
+    expect(dialog).to_contain_text(
+        "This key may not answer it: its scope does not allow approve for this service."
+    )
+    expect(dialog.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(dialog).to_contain_text("Allowed to youread, update")
+    assert violations(lists) == []
+    lists.screenshot(path=screenshots / "approval-not-allowed.png")
+    dialog.get_by_role("button", name="Close").click()
+    row(lists, "web", "services").get_by_role("link").click()
+    expect(lists.get_by_role("dialog")).to_contain_text("Allowed to youread, update")
+
+
 def test_an_answer_that_comes_too_late_shows_the_state(dialog, api):
     api.instead["approve"] = error(409, "HookNotAwaitedError", STATE)
     dialog.get_by_role("button", name="Approve").click()

@@ -41,9 +41,7 @@ def entry(number: int, request_id: str, **fields: Any) -> Entry:
 class _History(list[Entry]):
     """The ledger, as far as the routes read it."""
 
-    def of_all(
-        self, most: int, _after: Any = None, _cluster: Any = None
-    ) -> tuple[list[dict[str, Any]], None]:
+    def of_all(self, most: int, *_: Any) -> tuple[list[dict[str, Any]], None]:
         """All entries on one page."""
         return [to_item(each) for each in self[:most]], None
 

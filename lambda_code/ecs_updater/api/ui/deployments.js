@@ -43,9 +43,9 @@ const deployments = new List("deployments", {
   // A row shows its target, which the list of services has.
   depends: () => deployments.rows.map(targetOf).join(),
   isWanted(update) {
-    const { serviceName, clusterName, batch, requestId, cause, before, after } = update;
+    const { serviceName, clusterName, batch, requestId, cause, caller, before, after } = update;
     const images = [...imagesOf(before), ...imagesOf(after)];
-    return isOfSelected(update) && contains(serviceName, clusterName, targetOf(update), batch, requestId, cause, ...images, ...tagsOf(after));
+    return isOfSelected(update) && contains(serviceName, clusterName, targetOf(update), batch, requestId, cause, caller, ...images, ...tagsOf(after));
   },
   groups: {
     "in-progress": isOpen,

@@ -82,6 +82,10 @@ async function answerHook(update, hook, name, section) {
   if (failure) setText($("details-error"), failure.message); // Reading the details has removed it.
 }
 
+/** Whether the caller's scope allows an action with the service of a row. Without scopes it does. */
+const mayDo = ({ actions: names }, action) => names?.includes(action) ?? true;
+const allowed = ({ actions: names }) => names.join(", ") || "nothing";
+
 /** What a paused deployment awaits, and the buttons that answer it. */
 function approval(update) {
   const hook = awaitedHook(update);
@@ -95,6 +99,10 @@ function approval(update) {
     el("p", { class: "muted" }, "Hook ", mono(hook.id)));
   if (!HAS_APPROVALS) {
     section.append(el("p", { class: "muted" }, "This API takes no answers: ", el("code", null, "APPROVALS"), " is off."));
+    return [section];
+  }
+  if (!mayDo(update, "approve")) {
+    section.append(el("p", { class: "muted" }, `This ${SECRET} may not answer it: its scope does not allow approve for this service.`));
     return [section];
   }
   const button = (name, text, kind) => {
@@ -138,6 +146,7 @@ function deploymentDetails(update) {
       ["Target", targetOf(update) && value(targetOf(update))],
       ["Action", update.action === "rollback" ? "Rollback to the last revision that worked" : "Update"],
       ["Sender", update.caller && value(update.caller)],
+      ["Allowed to you", update.actions && allowed(update)],
       ["Batch", update.batch && mono(update.batch)],
       ["Revision", fromTo(before?.taskDefinition, after?.taskDefinition)],
       ["Rolled back to", rollback && mono(rollback.taskDefinition)],
@@ -165,6 +174,7 @@ function serviceDetails(service, updates) {
   return [
     facts([
       ["State", badge(...stateOf(service))],
+      ["Allowed to you", service.actions && allowed(service)],
       ["Tasks", `${runningCount} of ${desiredCount} running${pendingCount ? `, ${pendingCount} pending` : ""}`],
       ["Target", targetOf(service) && value(targetOf(service))],
       ["Runs on", value(launchOf(service))],
