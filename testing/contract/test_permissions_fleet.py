@@ -19,7 +19,7 @@ from ecs_updater.ledger.queries import Progress
 from fakes.memory_dynamodb import TABLE
 from fakes.wire import Request
 from support.cloudformation import TEMPLATES, Stack, allows
-from support.deployer import ACCOUNT, REGION, policies, policy
+from support.deployer import ACCOUNT, REGION, policies
 from support.permissions import expanded, idle, listed
 from support.table_calls import KEYS, table_and_keys
 

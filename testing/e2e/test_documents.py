@@ -57,10 +57,20 @@ NOT_RUN = {
     "docker compose up --build deploy": DOCKER,
     "docker compose run --rm deploy status": DOCKER,
     CONFIG: "the emulator's AWS Config records nothing",
+    **{
+        f"aws dynamodb {command}": "the table of the emulator exists"
+        for command in (
+            "restore-table-from-backup --target-table-name ecs-updater-ledger "
+            '--backup-arn "$BACKUP_ARN"',
+            "update-time-to-live --table-name ecs-updater-ledger "
+            "--time-to-live-specification Enabled=true,AttributeName=expires",
+            "update-table --table-name ecs-updater-ledger --deletion-protection-enabled",
+        )
+    },
 }
 """Commands that are only parsed, with the reasons. Each is a whole line."""
 
-SHOWN = {"hcl", "ini", "json", "sql", "text", "yaml"}
+SHOWN = {"hcl", "ini", "json", "mermaid", "sql", "text", "yaml"}
 """Languages of blocks without commands."""
 
 COMMAND = re.compile(r"\s*(\$|[A-Z_]+=\S*|aws|curl|docker|ecs-updater|make|pip|scripts/\S+) \S")

@@ -43,7 +43,8 @@ _OF_A_STACK = {
     "GetTemplateSummary": "the aws cli asks for the parameters of a stack that is there already",
     "ListChangeSets": "shows the owner of a stack that a break left in review",
 }
-_STACKS = ("Stacks", "LoadBalancerStack", "PushStack", "CodepipelineStack", "TargetStack", "OperationsStack")
+_PARTS = ("LoadBalancer", "Push", "Codepipeline", "Target", "Operations")
+_STACKS = ("Stacks", *(f"{part}Stack" for part in _PARTS))
 IDLE_HERE = {
     (stack, f"cloudformation:{name}"): reason
     for stack in _STACKS

@@ -214,9 +214,9 @@ def group(_: Deployment, listed: Resource) -> Resource:
 
 def dashboard(state: Deployment, listed: Resource) -> Resource:
     """The widgets of a dashboard, by their titles."""
-    name = listed["DashboardName"]
-    body = json.loads(state.call("cloudwatch", "get_dashboard", DashboardName=name)["DashboardBody"])
-    return {widget["properties"]["title"]: canonical(widget) for widget in body["widgets"]}
+    said = state.call("cloudwatch", "get_dashboard", DashboardName=listed["DashboardName"])
+    widgets = json.loads(said["DashboardBody"])["widgets"]
+    return {widget["properties"]["title"]: canonical(widget) for widget in widgets}
 
 
 def usage_plan(state: Deployment, listed: Resource) -> Resource:
