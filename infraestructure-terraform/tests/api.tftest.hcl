@@ -152,6 +152,64 @@ run "with_iam_they_require_a_signature_too" {
   }
 }
 
+run "with_jwt_they_require_a_bearer_token_and_no_key" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    api_auth           = "jwt"
+    jwt_issuer         = "https://issuer.example.com"
+    jwt_audience       = "updater"
+    authorizer_package = "main.tf" # Any file, because nothing is uploaded.
+  }
+
+  assert {
+    condition = alltrue([
+      for one in [
+        aws_api_gateway_method.update, aws_api_gateway_method.rollback, aws_api_gateway_method.list, aws_api_gateway_method.deployments,
+        aws_api_gateway_method.deployment, aws_api_gateway_method.openapi, aws_api_gateway_method.answer["approve"],
+        aws_api_gateway_method.answer["reject"],
+      ] : !one.api_key_required && one.authorization == "CUSTOM"
+    ])
+    error_message = "A route accepts a request without a token or requires a key."
+  }
+  assert {
+    condition     = !aws_api_gateway_method.help.api_key_required && aws_api_gateway_method.help.authorization == "NONE"
+    error_message = "The help is closed."
+  }
+  assert {
+    condition     = length(aws_api_gateway_api_key.this) + length(aws_api_gateway_usage_plan.this) + length(aws_api_gateway_usage_plan_key.this) == 0
+    error_message = "There is a key that no route requires."
+  }
+  assert {
+    condition     = aws_api_gateway_authorizer.this[0].type == "REQUEST" && aws_api_gateway_authorizer.this[0].authorizer_result_ttl_in_seconds == 0
+    error_message = "The result for a token is kept after the token's end."
+  }
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.authorizer[0].policy).Statement : one.Sid => [one.Action, one.Resource] } == {
+      WriteLogs = [["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-api-jwt:*"]
+    }
+    error_message = "The authoriser may do more than write its logs."
+  }
+  assert {
+    condition     = aws_lambda_function.authorizer[0].environment[0].variables["JWT_AUDIENCE"] == "updater" && !contains(keys(aws_lambda_function.authorizer[0].environment[0].variables), "AWS_ENDPOINT_URL")
+    error_message = "The authoriser does not know the audience, or takes an issuer in a private network."
+  }
+}
+
+run "jwt_needs_issuer_audience_and_bundle" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    api_auth           = "jwt"
+    authorizer_package = "nowhere.zip"
+  }
+  expect_failures = [aws_lambda_function.authorizer]
+}
+
 run "each_model_is_its_file_and_validates_bodies" {
   command = apply
   module {
@@ -480,13 +538,17 @@ run "values_below_the_bounds_are_refused" {
     tag_filters        = [""]
     environment        = "a,b"
     account_log_role   = "ours"
+    jwt_issuer         = "an issuer"
+    jwt_audience       = "an audience"
+    jwks_url           = "http://issuer.example.com/keys"
+    authorizer_package = " "
 
     target_read_role_arns = [""]
   }
   expect_failures = [
     var.updater, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth, var.stage_name,
     var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.environment,
-    var.account_log_role, var.target_read_role_arns,
+    var.account_log_role, var.jwt_issuer, var.jwt_audience, var.jwks_url, var.authorizer_package, var.target_read_role_arns,
   ]
 }
 

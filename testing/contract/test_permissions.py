@@ -544,5 +544,7 @@ def test_the_deployer_may_do_what_the_handlers_of_cloudformation_do(resource_typ
             "CloudFormation's schemas are not here: make lint installs cfn-lint, which has them"
         )
     unused = re.compile("|".join(UNUSED.values()))
-    missing = found[resource_type] - set(actions((*policies(), *policy("hardening"), *policy("notify"))))
+    missing = found[resource_type] - set(
+        actions((*policies(), *policy("hardening"), *policy("notify")))
+    )
     assert not {action for action in missing if not unused.fullmatch(action)}

@@ -307,6 +307,7 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 
 
 EVERYTHING = {"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY}
+EVERYTHING |= {"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"}
 EVERYTHING |= {"kms_key_arn": KEY}
 """The values with which both create every resource."""
 
@@ -316,6 +317,7 @@ def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str,
     """The stacks and the plan for AWS, not for an emulator."""
     (emulator := workspace("plans")).make("emulator-up").succeeded()
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
+    files["authorizer_package"] = str(package)
     target = {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "an-id"}
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
     optional = dict.fromkeys(("push", "codepipeline", "operations", "load_balancer"), True)

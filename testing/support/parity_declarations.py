@@ -52,7 +52,7 @@ ONLY_VARIABLES = {
     ("01-vpc.yml", "name"): "CloudFormation has AWS::StackName",
     ("02-ecs.yml", "name"): "CloudFormation has AWS::StackName",
     ("06-load-balancer.yml", "name"): "CloudFormation has AWS::StackName",
-    ("04-api.yml", "schemas_directory"): PACKAGED,
+    **{("04-api.yml", name): PACKAGED for name in ("schemas_directory", "authorizer_package")},
     **{(template, "lambda_package"): PACKAGED for template in ("02-ledger.yml", "03-lambda.yml")},
     **{(template, "updater"): "a stack's parameter has no attributes" for template in WITH_UPDATER},
 }

@@ -74,6 +74,21 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
     "StatusRole": ("api.aws_iam_role.status", _BOUNDARY),
     "UpdateRole": ("target.aws_iam_role.update", _BOUNDARY),
     "ReadRole": ("target.aws_iam_role.read", _BOUNDARY),
+    "AuthorizerRole": ("api.aws_iam_role.authorizer[0]", _BOUNDARY | {"RoleName": "name"}),
+    "AuthorizerFunction": (
+        "api.aws_lambda_function.authorizer[0]",
+        {"FunctionName": "function_name", "Handler": "handler", "MemorySize": "memory_size"}
+        | {"Timeout": "timeout", "Environment.Variables": "environment.0.variables"},
+    ),
+    "AuthorizerLogGroup": (
+        "api.aws_cloudwatch_log_group.authorizer[0]",
+        {"LogGroupName": "name", "RetentionInDays": "retention_in_days"},
+    ),
+    "Authorizer": (
+        "api.aws_api_gateway_authorizer.this[0]",
+        {"Name": "name", "Type": "type", "IdentitySource": "identity_source"}
+        | {"AuthorizerResultTtlInSeconds": "authorizer_result_ttl_in_seconds"},
+    ),
     "LogsRole": ("api.aws_iam_role.logs[0]", _BOUNDARY),
     "DeadLetterQueuePolicy": ("lambda.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
     "FleetQueuePolicy": ("fleet.aws_sqs_queue_policy.this[0]", _POLICY),

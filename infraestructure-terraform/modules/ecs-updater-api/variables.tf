@@ -127,8 +127,8 @@ variable "authorizer_package" {
   nullable    = false
 
   validation {
-    condition     = var.authorizer_package == "" || endswith(var.authorizer_package, ".zip")
-    error_message = "authorizer_package must be empty or the path of the bundle, a zip file."
+    condition     = var.authorizer_package == trimspace(var.authorizer_package)
+    error_message = "authorizer_package must be empty or the path of the bundle, without spaces around it."
   }
 }
 
