@@ -26,6 +26,7 @@ PAGES = (
     "docs/command-line.md",
     "docs/many-services.md",
     "docs/http-api.md",
+    "docs/access.md",
     "docs/operations.md",
     "docs/codepipeline.md",
     "docs/push.md",
@@ -44,8 +45,13 @@ CONFIG = (
     "configurationItemCaptureTime, configuration.TaskDefinition "
     "WHERE resourceType = 'AWS::ECS::Service'\""
 )
+ISSUER = "test_jwt.py deploys it with an issuer on this machine"
 NOT_RUN = {
+    "make build-lambda-package API_AUTH=jwt": ISSUER,
+    "make deploy-api-aws API_AUTH=jwt "
+    "JWT_ISSUER=https://token.actions.githubusercontent.com JWT_AUDIENCE=ecs-updater": ISSUER,
     'ecs-updater run ECSCluster ecs-dummy-service --timeout 300 -- sh -c "./manage migrate"': TASK,
+    "make sbom": "test_sbom.py runs it twice",
     "make all-local": PIPELINE,
     "make all-aws": PIPELINE,
     "make all-aws-tf": PIPELINE,
