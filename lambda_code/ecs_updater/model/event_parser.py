@@ -454,9 +454,13 @@ def message_of(error: ValidationError) -> str:
 def may_have_secret(error: ValidationError) -> bool:
     """Returns whether the value of a violation may have a secret.
 
-    It is in such a field, has such a field, also in a text, or stands in place of one.
+    It is in such a field, stands in place of one, or has any field, also in a text: a secret may
+    stand in a field whose name is misspelled.
     """
     path = [str(name) for name in error.absolute_path]
     is_in_place = path[:1] == [CONTAINERS] and len(path) < 3
+    has_fields = "{" in repr(error.instance).replace("{}", "")
     parts = (*path, repr(error.instance))
-    return is_in_place or any(name in part for part in parts for name in SECRET_FIELDS)
+    return (
+        is_in_place or has_fields or any(name in part for part in parts for name in SECRET_FIELDS)
+    )

@@ -122,6 +122,13 @@ def test_any_json_value_but_an_object_is_invalid(value):
     assert violation_of(value).endswith(" is not of type 'object'")
 
 
+@pytest.mark.parametrize("whole", [list, json.dumps], ids=["in a list", "as text"])
+def test_a_secret_in_a_field_with_a_misspelled_name_is_not_shown(event, whole):
+    misspelled = {"ecs_enviroment": {"TOKEN": "hush"}}
+    for wrong in (whole([misspelled]), event(ecs_image_name=misspelled), event(**misspelled)):
+        assert "hush" not in violation_of(wrong)
+
+
 @pytest.mark.parametrize(
     "fields, violation",
     [
@@ -133,10 +140,10 @@ def test_any_json_value_but_an_object_is_invalid(value):
         ({"ecs_tag": "owner=me"}, "ecs_tag: 'owner=me' is not of type 'object'"),
         (
             {"ecs_tag": [{"key": "a", "value": "b"}]},
-            "ecs_tag: [{'key': 'a', 'value': 'b'}] is not of type 'object'",
+            "ecs_tag: the value is not of type 'object'",
         ),
         ({"ecs_tag": {"owner": 1}}, "ecs_tag.owner: 1 is not of type 'string'"),
-        ({"ecs_tag": {"owner": {"a": "b"}}}, "ecs_tag.owner: {'a': 'b'} is not of type 'string'"),
+        ({"ecs_tag": {"owner": {"a": "b"}}}, "ecs_tag.owner: the value is not of type 'string'"),
         ({"ecs_container_name": ""}, "ecs_container_name: '' should be non-empty"),
         ({"ecs_container_images": []}, "ecs_container_images: [] is not of type 'object'"),
         (
