@@ -4,14 +4,16 @@ An error's response has its message only, no internals.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from .. import errors
 from ..errors import EcsUpdaterError, Outcome
 from ..log import logger
+from ..model.field_types import check_types
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 RETRY_AFTER = "5"
@@ -34,6 +36,50 @@ _STATUS: dict[type[EcsUpdaterError], int] = {
     errors.InternalError: 500,
     errors.UnknownOutcomeError: 504,
 }
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the routes read of a request of API Gateway, with the types that it always has."""
+
+    path: str
+    method: str
+    id: str
+    identity: Mapping[str, Any] | None
+    authorizer: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+    header_values: Mapping[str, Sequence[str]] | None
+    parameters: Mapping[str, Sequence[str]] | None
+    body: str | None
+
+    @classmethod
+    def of(cls, event: Any) -> Self:
+        """Reads an event. Raises KeyError, TypeError or AttributeError for any other event."""
+        context = event["requestContext"]
+        request = cls(
+            path=event["path"],
+            method=event["httpMethod"],
+            id=context["requestId"],
+            identity=context.get("identity"),
+            authorizer=context.get("authorizer"),
+            headers=event.get("headers"),
+            header_values=event.get("multiValueHeaders"),
+            parameters=event.get("multiValueQueryStringParameters"),
+            body=event.get("body"),
+        )
+        check_types(request)
+        return request
+
+
+def respond(app: APIGatewayRestResolver, event: Any, context: Any) -> dict[str, Any]:
+    """Answers a request of API Gateway. Raises InvalidEventError for any other event."""
+    try:
+        _Request.of(event)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise errors.InvalidEventError(
+            f"the event is not a request of API Gateway: {type(error).__name__}: {error}"
+        ) from None
+    return app.resolve(event, context)
 
 
 def new_app() -> APIGatewayRestResolver:

@@ -120,7 +120,11 @@ def _admitted(app: APIGatewayRestResolver, access: Access, call: Call) -> Call:
 
 def _body_of(app: APIGatewayRestResolver) -> Any:
     request = app.current_event
-    return _value_of(request.decoded_body, request.headers.get("content-type"))
+    try:
+        body = request.decoded_body
+    except ValueError as error:
+        raise InvalidEventError(f"the body is not text in base64: {error}") from None
+    return _value_of(body, request.headers.get("content-type"))
 
 
 def _posted(

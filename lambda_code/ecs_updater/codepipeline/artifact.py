@@ -67,6 +67,8 @@ def image_fields(content: bytes, path: str, container: Any = None) -> dict[str, 
     `container`: the event's `ecs_container_name`, which gets `ecs_image_name` if several containers
     are in the file; by default the first one. Raises ConfigurationError.
     """
+    if not isinstance(container, str | None):
+        raise ConfigurationError("UserParameters: ecs_container_name must be a text")
     try:
         definitions = parse_json(content.decode("utf-8-sig"), f"the artifact's file {path!r}")
     except InvalidEventError as error:

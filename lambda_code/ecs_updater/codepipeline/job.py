@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidEventError
+from ..model.field_types import check_types
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Job:
             data = job["data"]
             token = data.get("continuationToken")
             configuration = data["actionConfiguration"]["configuration"]
-            return cls(
+            found = cls(
                 id=job["id"],
                 request_id=token or job["id"],
                 is_continuation=bool(token),
                 parameters=str(configuration.get("UserParameters", "")),
                 artifacts={
-                    artifact["name"]: Location(
+                    str(artifact["name"]): Location(
                         artifact["location"]["s3Location"]["bucketName"],
                         artifact["location"]["s3Location"]["objectKey"],
                     )
@@ -56,6 +57,9 @@ class Job:
                 },
                 credentials=data.get("artifactCredentials") or {},
             )
+            for each in (found, *found.artifacts.values()):
+                check_types(each)
+            return found
         except (AttributeError, KeyError, TypeError):
             raise InvalidEventError(
                 "the event is not a job of CodePipeline: configure the function as a Lambda "

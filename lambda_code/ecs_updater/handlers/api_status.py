@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..api.access import Access
+from ..api.app import respond
 from ..api.get_routes import status_app
 from ..api.service_list import ServiceList
 from ..aws.dynamodb import table_of
@@ -25,4 +26,4 @@ start_garbage_collection()
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers one request. An error becomes an HTTP response."""
-    return APP.resolve(event, context)
+    return respond(APP, event, context)

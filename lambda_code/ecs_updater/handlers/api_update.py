@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..api.access import Access
+from ..api.app import respond
 from ..api.post_routes import update_app
 from ..aws.dynamodb import table_of
 from ..aws.ecs import Ecs
@@ -31,4 +32,4 @@ start_garbage_collection()
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Runs one update or rollback, or answers one hook. An error becomes an HTTP response."""
-    return APP.resolve(event, context)
+    return respond(APP, event, context)

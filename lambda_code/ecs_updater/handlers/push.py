@@ -13,6 +13,7 @@ from ..aws.tagging import Tagging
 from ..context import Call
 from ..log import warn_if_unrestricted
 from ..push.run import Clients, PushRun
+from ..worker.message import records_of
 from . import start_garbage_collection
 
 CLIENTS = Clients(Ecs(), Tagging(), Queue(os.environ.get("QUEUE_URL", "")), table_of(os.environ))
@@ -22,4 +23,4 @@ start_garbage_collection()
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sends the updates of the pushes. Returns the ids of the messages to deliver again."""
-    return PushRun(os.environ, CLIENTS, Call.of(context)).process(event["Records"]).to_json()
+    return PushRun(os.environ, CLIENTS, Call.of(context)).process(records_of(event)).to_json()

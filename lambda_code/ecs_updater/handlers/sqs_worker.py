@@ -12,6 +12,7 @@ from ..aws.sqs import Queue
 from ..aws.targets import TargetAccess
 from ..context import Call
 from ..log import warn_if_unrestricted
+from ..worker.message import records_of
 from ..worker.run import Worker
 from . import start_garbage_collection
 
@@ -26,5 +27,5 @@ start_garbage_collection()
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Processes the messages. Returns the ids of those to deliver again."""
     worker = Worker(os.environ, ECS, LEDGER, QUEUE, DEAD_LETTER_QUEUE, Call.of(context))
-    failed = worker.process(event["Records"])
+    failed = worker.process(records_of(event))
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}

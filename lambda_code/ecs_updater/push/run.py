@@ -43,6 +43,7 @@ from ..model.task_definition import container_images
 from ..rollout.image_digests import digests_of_revision
 from ..settings import PushSettings, Settings
 from ..throttling import DESCRIBE, DESCRIBE_REVISION, parse_rates
+from ..worker.message import Message
 from ..worker.run import MessageQueue
 from .policy import Decision, Kind, LastPush, Running, decide
 from .services import (
@@ -122,13 +123,13 @@ class PushRun:
     def process(self, records: Sequence[Mapping[str, Any]]) -> PushResult:
         """Processes the records of an event."""
         result, pushes = PushResult(), dict[str, Push]()
-        for record in records:
+        for message in map(Message.of, records):
             try:
-                if push := Push.parse(record["body"]):
-                    pushes[record["messageId"]] = push
+                if push := Push.parse(message.body):
+                    pushes[message.id] = push
             except InvalidEventError as error:
-                logger.warning(str(error), message_id=record["messageId"])
-                result.failed.append(record["messageId"])
+                logger.warning(str(error), message_id=message.id)
+                result.failed.append(message.id)
         failed = self._deploy(sorted(set(pushes.values()), key=repr), result) if pushes else set()
         result.failed += [id_ for id_, push in pushes.items() if push in failed]
         return result

@@ -22,6 +22,17 @@ _MAX_DEPTH = 20
 """Maximum nesting of an event; the contract's is 2. Python fails at deeper values."""
 
 
+def records_of(event: Any) -> list[Any]:
+    """Returns the records of Lambda's event. Raises InvalidEventError for any other event."""
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if not isinstance(records, list):
+        raise InvalidEventError(
+            "the event has no list Records: only an event source mapping of Amazon SQS invokes "
+            "this function"
+        )
+    return records
+
+
 @dataclass(frozen=True)
 class Message:
     """One record of Lambda's event."""

@@ -328,6 +328,13 @@ def test_a_body_of_another_type_or_too_large_is_rejected(body, media_type, statu
         assert "must be application/json" in message and "set Content-Type" in message
 
 
+@pytest.mark.parametrize("body", ["a", "gA=="])
+def test_a_body_that_is_not_text_in_base64_is_400(body):
+    request = event("POST", "/update", body) | {"isBase64Encoded": True}
+    answer = update_app(Updates(), None, NO_SCOPES).resolve(request, CONTEXT)
+    assert answer["statusCode"] == 400 and "is not text in base64" in answer["body"]
+
+
 def test_a_body_in_base64_is_read():
     encoded = {
         **event("POST", "/update"),

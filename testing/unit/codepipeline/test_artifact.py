@@ -149,6 +149,12 @@ def test_a_container_that_the_file_does_not_have_is_refused():
         fields(WEB_AND_SIDECAR, "app")
 
 
+@pytest.mark.parametrize("container", [7, {"a": "hush"}, ["web"]], ids=repr)
+def test_a_container_that_is_not_a_text_is_refused_and_not_shown(container):
+    with pytest.raises(ConfigurationError, match="ecs_container_name must be a text$"):
+        fields(WEB, container)
+
+
 @pytest.mark.parametrize(
     "content, reason",
     [

@@ -23,6 +23,14 @@ def test_credentials_are_not_printed():
     assert "SENTINEL" not in repr(Job.of(job_event({})))
 
 
+def test_an_artifact_in_a_bucket_whose_name_is_not_a_text_is_refused():
+    event = job_event({})
+    (artifact,) = event["CodePipeline.job"]["data"]["inputArtifacts"]
+    artifact["location"]["s3Location"]["bucketName"] = 7
+    with pytest.raises(InvalidEventError, match="is not a job of CodePipeline"):
+        Job.of(event)
+
+
 @pytest.mark.parametrize("part", ["data", "id", "inputArtifacts"])
 def test_the_error_about_another_event_shows_nothing_of_it(part):
     event = job_event({})

@@ -7,8 +7,13 @@ import pytest
 
 from ecs_updater.context import Call, Clock
 from ecs_updater.deployments.reconciler import Reconciliation
-from ecs_updater.errors import ConfigurationError
-from ecs_updater.handlers import codepipeline, reconcile
+from ecs_updater.errors import ConfigurationError, InvalidEventError
+from ecs_updater.handlers import api_status, api_update, codepipeline, reconcile
+from ecs_updater.worker.message import records_of
+from support import http
+
+REQUIRED = ("path", "httpMethod", "requestContext")
+OPTIONAL = ("headers", "multiValueHeaders", "multiValueQueryStringParameters", "body")
 
 
 def test_a_call_is_the_invocation_of_lambda_or_has_its_own_id_and_no_end():
@@ -42,6 +47,32 @@ def test_the_reconciler_without_a_ledger_raises_the_setting(log):
     with pytest.raises(ConfigurationError, match="LEDGER_TABLE is empty"):
         reconcile.lambda_handler({}, SimpleNamespace(aws_request_id="r"))
     assert [line["error_type"] for line in log()] == ["ConfigurationError"]
+
+
+REQUEST = http.event("GET", "/list")
+NO_REQUESTS = [
+    *(None, [], "x", {}),
+    *({name: value for name, value in REQUEST.items() if name != left} for left in REQUIRED),
+    REQUEST | {"requestContext": {"requestId": None}},
+    REQUEST | {"requestContext": {"requestId": "r", "identity": "x"}},
+    REQUEST | {"requestContext": {"requestId": "r", "authorizer": "x"}},
+    *(REQUEST | {name: 7} for name in (*REQUIRED, *OPTIONAL)),
+    REQUEST | {"multiValueQueryStringParameters": {"limit": {"0": "1"}}},
+]
+
+
+@pytest.mark.parametrize("handler", [api_status, api_update])
+@pytest.mark.parametrize("event", NO_REQUESTS)
+def test_an_event_that_api_gateway_does_not_send_is_refused(handler, event):
+    with pytest.raises(InvalidEventError, match="is not a request of API Gateway: "):
+        handler.lambda_handler(event, http.CONTEXT)
+
+
+@pytest.mark.parametrize("event", [None, [], "x", {}, {"Records": None}, {"Records": {}}])
+def test_an_event_without_records_is_refused(event):
+    with pytest.raises(InvalidEventError, match="has no list Records"):
+        records_of(event)
+    assert records_of({"Records": [7]}) == [7]
 
 
 def test_the_reconciler_logs_its_result(log, monkeypatch):

@@ -201,6 +201,12 @@ def test_a_bad_message_is_delivered_again_and_stops_no_other(fleet):
     assert result.to_json()["batchItemFailures"] == [{"itemIdentifier": bad["messageId"]}]
 
 
+@pytest.mark.parametrize("odd", [None, 7, [], {}, {"messageId": 7}, {"messageId": "1", "body": 7}])
+def test_an_odd_record_stops_no_push(fleet, odd):
+    result = fleet.handle(odd, record_of(push_event("1.4.2", fleet.time())))
+    assert len(result.updates) == 3 and len(result.failed) == 1
+
+
 def test_a_service_that_cannot_be_read_stops_no_other(fleet):
     table = fleet.table
     key = fleet.tagging.services_with(POLICY)
