@@ -5,7 +5,7 @@
 
 # Targets that run only on this machine
 LOCAL_GOALS := all-local emulator-up emulator-env deploy-lambda-sam run-lambda-test-sam run-lambda-test-unittest-sam invoke-sam \
-  lambda-base-image test test-all test-e2e test-faults test-page bench-fleet dist image
+  lambda-base-image test test-all test-e2e test-faults test-page fuzz bench-fleet dist image
 
 # The dummy service of the pipelines, before the first update
 CLUSTER_NAME         := ECSCluster
@@ -111,6 +111,11 @@ VERBOSE              :=
 # Number of services that bench-fleet measures
 SERVICES             := 100
 
+# Events of `make fuzz`, their seed, and one case to run again, as a failure prints it: 7/queue/12
+EVENTS               := 10000
+SEED                 := 1
+CASE                 :=
+
 # Image of `make image`, and the image that it is based on: one with Python 3.11 or newer and pip
 IMAGE_NAME           := ecs-updater
 BASE_IMAGE           := python:3.13-slim
@@ -181,7 +186,7 @@ help: ## List the targets
 	  '/^[a-z][a-z-]*:.*## / { printf "%s%-28s%s %s\n", bold, $$1, plain, $$2 } /^##@ / { printf "\n%s\n", substr($$0, 5) }' $(MAKEFILE_LIST)
 
 ##@ Try it, without an AWS account
-.PHONY: all-local test test-all test-e2e test-faults test-page bench-fleet lint
+.PHONY: all-local test test-all test-e2e test-faults test-page fuzz bench-fleet lint
 all-local: ## Build, deploy to the emulator, run the eight test events through SAM, remove everything
 	@scripts/pipeline $(STEPS_LOCAL)
 
@@ -196,6 +201,9 @@ test-e2e: ## Run only the tests with emulator, SAM, Terraform, containers and br
 
 test-faults: ## Run only the faults and interleavings, all of them, and print their figures
 	@scripts/test faults
+
+fuzz: ## Run EVENTS random events on all ways in, of SEED, or one CASE again, and print how far they came
+	@FUZZ_EVENTS=$(EVENTS) FUZZ_SEED=$(SEED) FUZZ_CASE=$(CASE) scripts/test fuzz
 
 test-page: ## Run only the tests of the API's page in Chromium; screenshots go to build/page-screenshots
 	@scripts/test page
