@@ -25,7 +25,7 @@ from support.paused import ON, PAUSED, Paused
 
 SHOP = "shop-prod"
 THERE = "arn:aws:ecs:eu-central-1:222222222222:"
-ONE = {
+ENTRY = {
     "api_key": "one",
     "services": ["ECSCluster/web-001"],
     "images": ["docker.io/registry/app:*"],
@@ -101,7 +101,7 @@ def _run():
 
 @pytest.fixture(name="api")
 def _api(run):
-    return Api(run, ONE, ADMIN, READER)
+    return Api(run, ENTRY, ADMIN, READER)
 
 
 def requests(run):
@@ -228,7 +228,7 @@ def test_an_account_without_a_target_names_no_other_target(run, api):
 
 
 def test_an_existing_revision_has_to_have_images_of_the_entry(run):
-    api = Api(run, ONE, ADMIN, ALLOWED_FIELDS="ecs_task_definition,run_before")
+    api = Api(run, ENTRY, ADMIN, ALLOWED_FIELDS="ecs_task_definition,run_before")
     api.update(image="registry/evil:1", key="admin", wait_seconds=20)
     api.update(image="registry/app:2", key="admin", wait_seconds=20)
     names = {"ecs_cluster_name": "ECSCluster", "ecs_service_name": "web-001"}
@@ -287,7 +287,7 @@ def test_only_the_updates_of_readable_services_are_listed_with_their_actions(api
     assert not api.ids(query="&cluster=ECSCluster&service=web-002")
     assert not api.ids(query=f"&service={THERE}service/ECSCluster/web-001")
     (entry, *_) = api.get("/deployments?limit=1").json["deployments"]
-    assert (entry["actions"], entry["caller"]) == (ONE["actions"], "API key one")
+    assert (entry["actions"], entry["caller"]) == (ENTRY["actions"], "API key one")
     assert api.get("/deployments/a0", "reader").json["actions"] == ["read"]
 
 
@@ -337,9 +337,9 @@ def list_of(api, key="one", query=""):
 
 def test_only_readable_services_are_listed_with_what_the_caller_may_do(run, api):
     run.accounts.deny(SHOP)
-    assert list_of(api) == ({(None, "web-001"): ONE["actions"]}, [])
-    described = [each.body for each in run.ecs.requests if each.operation == "DescribeServices"]
-    assert described and "web-002" not in str(described)
+    assert list_of(api) == ({(None, "web-001"): ENTRY["actions"]}, [])
+    bodies = [each.body for each in run.ecs.requests if each.operation == "DescribeServices"]
+    assert bodies and "web-002" not in str(bodies)
     assert list_of(api, "reader")[0] == {(None, "web-001"): ["read"]}
     found, unavailable = list_of(api, "admin")
     names = [(None, "web-001"), (None, "web-002"), ("mail", "web-001")]
@@ -427,7 +427,7 @@ def test_a_request_without_the_identity_of_the_authentication_is_refused(run, au
 
 
 def test_a_signed_request_is_one_of_its_role_and_the_key_beside_it_counts_nothing(run):
-    role = {**ONE, "role": "arn:aws:iam::111122223333:role/ci/deployer"}
+    role = {**ENTRY, "role": "arn:aws:iam::111122223333:role/ci/deployer"}
     del role["api_key"]
     api = Api(run, role, ADMIN, auth="iam")
     session = "arn:aws:sts::111122223333:assumed-role/deployer/build-7"

@@ -124,7 +124,7 @@ def test_a_token_is_recognised_by_its_subject_and_all_claims(claims, is_same):
     assert actions(scopes, Caller(SUB, "repo:acme/shop-2:x", claims)) == ["read"]
 
 
-def test_a_claim_that_is_no_text_is_compared_as_json():
+def test_a_claim_of_another_type_is_compared_as_json():
     entry = {"sub": "*", "claims": {"verified": "true", "level": "3"}}
     scopes = scopes_of({**entry, "actions": ["approve"], "services": ["*"]})
     assert actions(scopes, Caller(SUB, "x", {"verified": True, "level": 3})) == ["approve"]
@@ -160,26 +160,31 @@ def test_an_entry_takes_the_place_of_the_default():
 
 WEB = "registry.example.com/shop/web:2"
 OTHER = "registry.example.com/mail/web:2"
-ONE = {"api_key": "a", "actions": ALL, **SHOP}
-TWO = {**ONE, "services": ["mail/*"], "images": ["registry.example.com/mail/*"]}
-THREE = {**ONE, "services": ["shop/web"], "images": ["docker.io/library/*"], "targets": ["x", "y"]}
+FIRST = {"api_key": "a", "actions": ALL, **SHOP}
+SECOND = {**FIRST, "services": ["mail/*"], "images": ["registry.example.com/mail/*"]}
+THIRD = {
+    **FIRST,
+    "services": ["shop/web"],
+    "images": ["docker.io/library/*"],
+    "targets": ["x", "y"],
+}
 
 
 @pytest.mark.parametrize(
     "entries, request_, target, sentence",
     [
-        ([ONE], update(image=WEB), "home", None),
-        ([ONE, TWO], update(image=WEB), "home", None),
-        ([ONE], update(image=None), "home", None),
-        ([ONE], RollbackRequest(cluster="shop", service="web"), "home", None),
+        ([FIRST], update(image=WEB), "home", None),
+        ([FIRST, SECOND], update(image=WEB), "home", None),
+        ([FIRST], update(image=None), "home", None),
+        ([FIRST], RollbackRequest(cluster="shop", service="web"), "home", None),
         (
-            [ONE],
+            [FIRST],
             update(cluster="mail"),
             "home",
             "ecs_service_name web is not allowed: API key a may update only shop/*",
         ),
         (
-            [ONE, TWO],
+            [FIRST, SECOND],
             RollbackRequest(cluster="c", service="arn:x:service/c/web"),
             "home",
             "ecs_service_name arn:x:service/c/web is not allowed: API key a may rollback only "
@@ -187,41 +192,41 @@ THREE = {**ONE, "services": ["shop/web"], "images": ["docker.io/library/*"], "ta
         ),
         # Each part is allowed by one entry, and no entry allows both.
         (
-            [ONE, TWO],
+            [FIRST, SECOND],
             update(image=OTHER),
             "home",
             f"ecs_image_name {OTHER} is not allowed: API key a may update shop/web only with "
             "registry.example.com/shop/*",
         ),
         (
-            [ONE],
+            [FIRST],
             update(image=WEB, sidecar=OTHER),
             "home",
             f"ecs_container_images.sidecar {OTHER} is not allowed: API key a may update shop/web "
             "only with registry.example.com/shop/*",
         ),
         (
-            [ONE],
+            [FIRST],
             update(image=WEB),
             "mail",
             "target mail is not allowed: API key a may update only in home",
         ),
         (
-            [THREE],
+            [THIRD],
             update(image="busybox"),
             "home",
             "target home is not allowed: API key a may update only in x, y",
         ),
-        ([THREE], update(image="busybox"), "y", None),
+        ([THIRD], update(image="busybox"), "y", None),
         (
-            [ONE, THREE],
+            [FIRST, THIRD],
             update(image=WEB),
             "x",
             f"ecs_image_name {WEB} is not allowed: API key a may update shop/web only with "
             "docker.io/library/*",
         ),
         (
-            [ONE],
+            [FIRST],
             update(image=WEB),
             None,
             "target of another account or region is not allowed: API key a may update only in home",
@@ -245,7 +250,7 @@ def test_a_caller_that_may_do_nothing_is_named():
 
 def test_the_images_of_an_existing_revision_must_be_those_of_an_entry_that_allows_the_rest():
     request = update(image=None)
-    scope = scopes_of(ONE, TWO).of(Caller(API_KEY, "a")).of_request(request, "home")
+    scope = scopes_of(FIRST, SECOND).of(Caller(API_KEY, "a")).of_request(request, "home")
     scope.check_revision(request, {"app": WEB})
     with pytest.raises(NotAllowedError, match=r"ecs_task_definition.log .*/mail/web:2 is not al"):
         scope.check_revision(request, {"app": WEB, "log": OTHER})
@@ -273,7 +278,7 @@ def test_clusters_in_which_a_caller_may_read_nothing_are_known(patterns, cluster
 
 # The configuration
 
-ENTRY = {"api_key": "a", "actions": ["read"]}
+READS = {"api_key": "a", "actions": ["read"]}
 
 
 @pytest.mark.parametrize(
@@ -286,7 +291,7 @@ ENTRY = {"api_key": "a", "actions": ["read"]}
         ({"callers": [], "caller": []}, "('caller' was unexpected)"),
         ({"callers": [{"api_key": "a"}]}, "callers.0: 'actions' is a required property"),
         (
-            {"callers": [ENTRY, {**ENTRY, "service": ["a/b"]}]},
+            {"callers": [READS, {**READS, "service": ["a/b"]}]},
             "callers.1: Additional properties are not allowed ('service' was unexpected)",
         ),
         (
@@ -294,34 +299,34 @@ ENTRY = {"api_key": "a", "actions": ["read"]}
             "callers.0: write exactly one of api_key, role, user and sub",
         ),
         (
-            {"callers": [{**ENTRY, "sub": "x"}]},
+            {"callers": [{**READS, "sub": "x"}]},
             "callers.0: write exactly one of api_key, role, user and sub",
         ),
         (
-            {"callers": [{**ENTRY, "claims": {"a": "b"}}]},
+            {"callers": [{**READS, "claims": {"a": "b"}}]},
             "callers.0.claims: only an entry with sub has claims",
         ),
-        ({"callers": [{**ENTRY, "actions": ["updte"]}]}, "callers.0.actions.0: the value is not"),
-        ({"callers": [{**ENTRY, "actions": []}]}, "callers.0.actions: "),
-        ({"callers": [{**ENTRY, "services": []}]}, "callers.0.services: "),
+        ({"callers": [{**READS, "actions": ["updte"]}]}, "callers.0.actions.0: the value is not"),
+        ({"callers": [{**READS, "actions": []}]}, "callers.0.actions: "),
+        ({"callers": [{**READS, "services": []}]}, "callers.0.services: "),
         (
-            {"callers": [{**ENTRY, "services": ["shop"]}]},
+            {"callers": [{**READS, "services": ["shop"]}]},
             "callers.0.services.0: the pattern 'shop': write patterns of cluster/service, such as",
         ),
         (
-            {"callers": [{**ENTRY, "services": ["a/*", "shop/[a"]}]},
+            {"callers": [{**READS, "services": ["a/*", "shop/[a"]}]},
             "callers.0.services.1: the pattern 'shop/[a': write patterns of cluster/service",
         ),
         (
-            {"callers": [{**ENTRY, "images": ["busybox"]}]},
+            {"callers": [{**READS, "images": ["busybox"]}]},
             "callers.0.images.0: the pattern 'busybox': write patterns of registry/repository:tag",
         ),
         (
-            {"callers": [{**ENTRY, "actions": ["update"], "services": ["*"]}]},
+            {"callers": [{**READS, "actions": ["update"], "services": ["*"]}]},
             "callers.0: the action update needs images",
         ),
         (
-            {"callers": [{**ENTRY, "actions": ["approve"]}]},
+            {"callers": [{**READS, "actions": ["approve"]}]},
             "callers.0: the action approve needs services",
         ),
         (
@@ -332,8 +337,8 @@ ENTRY = {"api_key": "a", "actions": ["read"]}
             {"callers": [{"role": "deployer", "actions": ["read"]}]},
             "callers.0.role: the value does not match",
         ),
-        ({"callers": [{**ENTRY, "api_key": "a\n"}]}, "callers.0.api_key: it ends with a newline"),
-        ({"callers": [{**ENTRY, "targets": ["Home"]}]}, "callers.0.targets.0: the value does not"),
+        ({"callers": [{**READS, "api_key": "a\n"}]}, "callers.0.api_key: it ends with a newline"),
+        ({"callers": [{**READS, "targets": ["Home"]}]}, "callers.0.targets.0: the value does not"),
         ("[" * 100_000, "its value is nested too deeply"),
     ],
     ids=lambda given: str(given)[:60],
@@ -348,5 +353,5 @@ def test_a_configuration_that_is_not_valid_is_an_error_with_its_path(document, s
 
 
 def test_the_images_of_an_entry_are_normalised():
-    entry = {**ONE, "images": ["index.docker.io/library/busybox:*"]}
+    entry = {**FIRST, "images": ["index.docker.io/library/busybox:*"]}
     assert refused(scopes_of(entry), update(image="busybox:2")) is None
