@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ecs_updater.model.event_parser import parse
+from ecs_updater.model.scopes import Scopes
 from ecs_updater.model.targets import Targets
 from ecs_updater.settings import Settings
 from module_docs import find_outdated
@@ -118,6 +119,12 @@ def test_every_example_is_named_in_a_document_and_every_example_event_fits_the_s
             assert re.findall(r"^module .*?^}", path.read_text("utf-8"), re.M | re.S)[0] in text
         if path.parent.name == "events":
             parse(json.loads(path.read_text("utf-8")), CONFIGURED)
+
+
+def test_the_example_of_scopes_is_valid_and_its_document_shows_it():
+    text = (PROJECT / "examples" / "scopes.json").read_text("utf-8")
+    assert json.loads(text) in json_values(read("docs/access.md"))
+    assert len(Scopes.parse(text, "/ecs-updater/scopes").entries) == 3
 
 
 def test_the_example_of_targets_is_valid_and_its_document_shows_it():

@@ -26,12 +26,12 @@ PAGES = (
     "docs/command-line.md",
     "docs/many-services.md",
     "docs/http-api.md",
-    "docs/access.md",
     "docs/operations.md",
     "docs/codepipeline.md",
     "docs/push.md",
     "docs/targets.md",
     "docs/deploying.md",
+    "docs/access.md",
     "docs/local.md",
     "docs/development.md",
 )
