@@ -96,6 +96,7 @@ _LONGEST_FIRST = (
     "test_terraform",
     "test_containers",
     "test_parity",
+    "test_alarms",
     "test_suites",
     "test_deployed_api",
     "test_teardown",

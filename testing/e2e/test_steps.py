@@ -99,6 +99,10 @@ NO_FUNCTION = "LedgerTableName: make deploy-lambda-sam TARGET=local"
             (target, f"the stacks absent-ledger and absent-lambda have no output {NO_FUNCTION}")
             for target in ("deploy-fleet-aws", "deploy-push-aws", "deploy-codepipeline-aws")
         ),
+        (
+            "deploy-operations-aws",
+            "there is no stack absent-lambda: make deploy-lambda-aws TARGET=local",
+        ),
         *(
             (target, f"there is no API of ecs-updater: {DEPLOY_API}")
             for target in ("api-key", "api-url", "run-api-test")
