@@ -12,12 +12,14 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from ecs_updater.aws import codepipeline as codepipeline_boundary
 from ecs_updater.aws import dynamodb as dynamodb_boundary
 from ecs_updater.aws import ecs as ecs_boundary
+from ecs_updater.aws.notifications import EventBus
 from fakes import memory_dynamodb, wire
 
-ECS, DYNAMODB, CODEPIPELINE = "ecs", "dynamodb", "codepipeline"
+ECS, DYNAMODB, CODEPIPELINE, EVENTS = "ecs", "dynamodb", "codepipeline", "events"
 _ATTEMPTS = {
     ECS: ecs_boundary._CONFIG.retries["total_max_attempts"],  # pylint: disable=protected-access,no-member
     DYNAMODB: dynamodb_boundary.ATTEMPTS,
+    EVENTS: EventBus.CONFIG.retries["total_max_attempts"],
     CODEPIPELINE: codepipeline_boundary._CONFIG.retries["total_max_attempts"],  # pylint: disable=protected-access,no-member
 }
 """How often the SDK sends one request at most."""
@@ -42,7 +44,7 @@ class Kind:
 
 
 def _either_way(name: str, ecs: Any, dynamodb: Any) -> tuple[Kind, Kind]:
-    faults = {ECS: ecs, DYNAMODB: dynamodb, CODEPIPELINE: ecs}
+    faults = {ECS: ecs, DYNAMODB: dynamodb, CODEPIPELINE: ecs, EVENTS: ecs}
     return Kind(f"{name} before the effect", faults), Kind(f"{name} after the effect", faults, True)
 
 
@@ -52,6 +54,7 @@ THROTTLED = Kind(
         ECS: wire.THROTTLED,
         DYNAMODB: memory_dynamodb.THROTTLED,
         CODEPIPELINE: wire.THROTTLED,
+        EVENTS: wire.THROTTLED,
     },
 )
 SERVER_ERROR, SERVER_ERROR_AFTER = _either_way(

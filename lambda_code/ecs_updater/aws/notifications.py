@@ -15,11 +15,11 @@ from . import clients
 
 EVENTS_PER_CALL = 10
 
-_CONFIG = clients.config(2, 5, 3)
-
 
 class Channel:
     """A bus or a topic. Its client is made at the first call."""
+
+    CONFIG = clients.config(2, 5, 3)
 
     name = ""
     """Its name in a marker of the ledger."""
@@ -69,7 +69,7 @@ class EventBus(Channel):
 
     @cached_property
     def _client(self) -> Any:
-        return clients.session().create_client("events", config=_CONFIG)
+        return clients.session().create_client("events", config=self.CONFIG)
 
 
 class Topic(Channel):
@@ -104,7 +104,7 @@ class Topic(Channel):
 
     @cached_property
     def _client(self) -> Any:
-        return clients.session().create_client("sns", config=_CONFIG)
+        return clients.session().create_client("sns", config=self.CONFIG)
 
 
 def _reason(code: str, message: str | None) -> str:
