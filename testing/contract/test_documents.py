@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft4Validator
 
 from ecs_updater.model.event_parser import parse
 from ecs_updater.model.scopes import Scopes
 from ecs_updater.model.targets import Targets
+from ecs_updater.model.verdict import Verdict
 from ecs_updater.settings import Settings
 from module_docs import find_outdated
 from support.documents import DOCUMENTS, FENCE, blocks, read
@@ -131,6 +133,16 @@ def test_the_example_of_targets_is_valid_and_its_document_shows_it():
     text = (PROJECT / "examples" / "targets.json").read_text("utf-8")
     assert json.loads(text) in json_values(read("docs/targets.md"))
     assert Targets.parse(text, "/ecs-updater/targets", "").by_name
+
+
+def test_the_event_of_a_verdict_in_its_document_is_valid_and_has_every_field():
+    path = PROJECT / "lambda_code" / "ecs_updater" / "schemas" / "verdict-event.json"
+    schema = json.loads(path.read_text("utf-8"))
+    (event,) = json_values(text := read("docs/notifications.md"))
+    Draft4Validator(schema).validate(event["detail"])
+    assert event["detail"].keys() == schema["properties"].keys()
+    assert {"IN_PROGRESS", *schema["properties"]["verdict"]["enum"]} == set(Verdict)
+    assert set(schema["properties"]["verdict"]["enum"]) <= set(code_spans(text))
 
 
 def test_the_readme_shows_an_event_that_needs_no_configuration():

@@ -112,45 +112,56 @@ def test_a_verdict_reaches_webhooks_bus_and_topic_and_others_are_filtered(worksp
         assert update(here, again) == "NO_CHANGE"
 
         sent = received(here, events[0], 2)
-        assert [event["detail"]["verdict"] for event in sent] == ["SUCCEEDED", "NO_CHANGE"]
-        for event in sent:
-            SCHEMA.validate(event["detail"])
-            assert (event["source"], event["detail-type"]) == ("ecs-updater", "ECS Update Verdict")
-            assert event["resources"] == [event["detail"]["serviceArn"]]
-        succeeded = sent[0]["detail"]
-        assert succeeded["requestId"] == UPDATE["request_id"] and succeeded["changed"] is True
-        assert list(succeeded["image"]["after"].values()) == ["nginx"]
-
-        text = "SUCCEEDED: web in shop"
-        posts = dict(webhooks.posts)
-        assert len(webhooks.posts) == 2  # The other verdict is not posted.
-        section = {"type": "section", "text": {"type": "plain_text", "text": succeeded["summary"]}}
-        assert posts["/slack"] == {"text": text, "blocks": [section]}
-        (card,) = posts["/teams"]["attachments"]
-        runs = [block["inlines"][0]["text"] for block in card["content"]["body"]]
-        assert runs == [text, succeeded["summary"]]
-
-        notices = received(here, messages[0], 2)
-        assert notices[0]["Subject"] == "SUCCEEDED: update of web in shop"
-        assert f"Event id: {succeeded['id']}" in notices[0]["Message"]
-        attributes = {
-            name: value["Value"] for name, value in notices[0]["MessageAttributes"].items()
-        }
-        assert attributes == {"verdict": "SUCCEEDED", "cluster": "shop"}
+        check_events(sent)
+        check_posts(webhooks.posts, sent[0]["detail"])
+        check_message(received(here, messages[0], 2)[0], sent[0]["detail"])
     here.make("clean", **settings).succeeded()
     assert not here.left()
 
 
+def check_events(sent: list[dict[str, Any]]) -> None:
+    """The bus has both verdicts, with what the update changed."""
+    assert [event["detail"]["verdict"] for event in sent] == ["SUCCEEDED", "NO_CHANGE"]
+    for event in sent:
+        SCHEMA.validate(event["detail"])
+        assert (event["source"], event["detail-type"]) == ("ecs-updater", "ECS Update Verdict")
+        assert event["resources"] == [event["detail"]["serviceArn"]]
+    succeeded = sent[0]["detail"]
+    assert succeeded["requestId"] == UPDATE["request_id"] and succeeded["changed"] is True
+    assert list(succeeded["image"]["after"].values()) == ["nginx"]
+
+
+def check_posts(posts: list[tuple[str, Any]], detail: dict[str, Any]) -> None:
+    """Slack and Teams have one post each: the other verdict is not posted."""
+    assert sorted(path for path, _ in posts) == ["/slack", "/teams"]
+    by_path, text = dict(posts), "SUCCEEDED: web in shop"
+    section = {"type": "section", "text": {"type": "plain_text", "text": detail["summary"]}}
+    assert by_path["/slack"] == {"text": text, "blocks": [section]}
+    (card,) = by_path["/teams"]["attachments"]
+    runs = [block["inlines"][0]["text"] for block in card["content"]["body"]]
+    assert runs == [text, detail["summary"]]
+
+
+def check_message(notice: dict[str, Any], detail: dict[str, Any]) -> None:
+    """The topic has the verdict for readers and for filters."""
+    assert notice["Subject"] == "SUCCEEDED: update of web in shop"
+    assert f"Event id: {detail['id']}" in notice["Message"]
+    attributes = {name: value["Value"] for name, value in notice["MessageAttributes"].items()}
+    assert attributes == {"verdict": "SUCCEEDED", "cluster": "shop"}
+
+
 def compare_with_the_template(here: Workspace, secret: str) -> None:
     """The resources of Terraform have the properties that the template declares."""
-    stack = Stack(
-        TEMPLATES["06-notify.yml"],
-        {
-            **{"FunctionName": "notified", "NotifyClusterName": "sh*", "WebhookSecretArn": secret},
-            **{"NotifyVerdicts": "SUCCEEDED,FAILED", "SlackWebhook": "true"},
-            **{"TeamsWebhook": "true", "EndpointUrl": here.endpoint},
-        },
-    )
+    given = {
+        "FunctionName": "notified",
+        "NotifyVerdicts": SETTINGS["NOTIFY_VERDICTS"],
+        "NotifyClusterName": SETTINGS["NOTIFY_CLUSTER"],
+        "SlackWebhook": "true",
+        "TeamsWebhook": "true",
+        "WebhookSecretArn": secret,
+        "EndpointUrl": here.endpoint,
+    }
+    stack = Stack(TEMPLATES["06-notify.yml"], given)
     events, iam = here.client("events"), here.client("iam")
     (rule,) = stack.of_type("AWS::Events::Rule")
     found = events.describe_rule(Name="notified-notify")

@@ -29,3 +29,9 @@ mock_data "aws_default_tags" {
     tags = { ecs-updater = "example", environment = "e", owner = "o", contact = "c" }
   }
 }
+
+mock_data "aws_secretsmanager_secret_version" {
+  defaults = {
+    secret_string = "{\"slack_webhook_url\": \"https://hooks.slack.com/x\", \"teams_webhook_url\": \"https://teams.example.com/y\"}"
+  }
+}

@@ -26,19 +26,13 @@ class Channel:
 
     def __init__(self, address: str, client: Any = None):
         """`address`: name of the bus, or ARN of the topic."""
-        self.address = address
-        if client:
-            self._client = client
+        self.address, self._given = address, client
 
     def send(self, events: Sequence[VerdictEvent]) -> dict[str, str]:
         """Sends at most ten events. Returns by `id` why events were not taken. Raises AwsFailure.
 
         One call.
         """
-        raise NotImplementedError
-
-    @cached_property
-    def _client(self) -> Any:
         raise NotImplementedError
 
 
@@ -69,7 +63,7 @@ class EventBus(Channel):
 
     @cached_property
     def _client(self) -> Any:
-        return clients.session().create_client("events", config=self.CONFIG)
+        return self._given or clients.session().create_client("events", config=self.CONFIG)
 
 
 class Topic(Channel):
@@ -104,7 +98,7 @@ class Topic(Channel):
 
     @cached_property
     def _client(self) -> Any:
-        return clients.session().create_client("sns", config=self.CONFIG)
+        return self._given or clients.session().create_client("sns", config=self.CONFIG)
 
 
 def _reason(code: str, message: str | None) -> str:
