@@ -58,6 +58,7 @@ run "services_are_changed_in_one_cluster_and_revisions_registered_in_one_family"
       RegisterTaskDefinitions = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
       TagNewTaskDefinitions   = "arn:aws-iso-b:ecs:us-isob-east-1:111122223333:task-definition/web:*"
       WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater:*"
+      SendEvents              = "arn:aws-iso-b:events:us-isob-east-1:111122223333:event-bus/default"
       SendDeadLetters         = "arn:aws-iso-b:sqs:us-isob-east-1:111122223333:ecs-updater-dead-letters"
     }
     error_message = "A statement allows another resource."

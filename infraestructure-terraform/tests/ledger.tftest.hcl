@@ -87,6 +87,7 @@ run "the_reconciler_updates_one_cluster_and_registers_what_a_rollback_needs" {
       PassInfrastructureRoles = ["arn:aws:iam::111122223333:role/one"]
       UseLedger               = "arn:aws-iso-b:dynamodb:us-isob-east-1:111122223333:table/ecs-updater-ledger"
       WriteLogs               = "arn:aws-iso-b:logs:us-isob-east-1:111122223333:log-group:/aws/lambda/ecs-updater-completer:*"
+      SendEvents              = "arn:aws-iso-b:events:us-isob-east-1:111122223333:event-bus/default"
     }
     error_message = "A statement allows another resource."
   }
@@ -359,4 +360,55 @@ run "the_reconciler_reads_the_targets_and_assumes_their_roles" {
     ]
     error_message = "The reconciler knows neither its account nor the targets."
   }
+}
+
+run "verdicts_are_sent_to_the_bus_and_the_topic" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    event_bus_name   = "verdicts"
+    notify_topic_arn = "arn:aws-iso-b:sns:us-isob-east-1:111122223333:verdicts"
+  }
+
+  assert {
+    condition     = [aws_lambda_function.completer.environment[0].variables.EVENT_BUS, aws_lambda_function.completer.environment[0].variables.NOTIFY_TOPIC_ARN] == ["verdicts", var.notify_topic_arn]
+    error_message = "The reconciler sends elsewhere."
+  }
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Action => one.Resource if contains(["SendEvents", "PublishMessages"], one.Sid) } == {
+      "events:PutEvents" = "arn:aws-iso-b:events:us-isob-east-1:111122223333:event-bus/verdicts"
+      "sns:Publish"      = "arn:aws-iso-b:sns:us-isob-east-1:111122223333:verdicts"
+    }
+    error_message = "The reconciler cannot send there."
+  }
+}
+
+run "empty_settings_send_nothing" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    event_bus_name   = ""
+    notify_topic_arn = ""
+  }
+
+  assert {
+    condition     = !contains([for one in jsondecode(aws_iam_role_policy.completer.policy).Statement : one.Sid], "SendEvents")
+    error_message = "The reconciler may send without a bus."
+  }
+}
+
+run "another_account_s_bus_and_a_fifo_topic_are_refused" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-ledger"
+  }
+  variables {
+    event_bus_name   = "arn:aws:events:eu-west-1:111122223333:event-bus/default"
+    notify_topic_arn = "arn:aws:sns:eu-west-1:111122223333:verdicts.fifo"
+  }
+  expect_failures = [var.event_bus_name, var.notify_topic_arn]
 }

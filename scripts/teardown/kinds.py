@@ -19,7 +19,8 @@ from collections import defaultdict
 
 _TABLE = """
 stack: {stack}-operations {stack}-target {stack}-waf {stack}-codepipeline {stack}-push
-           {stack}-fleet {stack}-api {stack}-notify {stack}-lambda {stack}-ledger {stack}-alb {stack}-ecs {stack}-vpc
+           {stack}-fleet {stack}-api {stack}-notify {stack}-lambda {stack}-ledger {stack}-alb
+           {stack}-ecs {stack}-vpc
   find     special.find_stack
   delete   special.delete_stack
   members  cloudformation list_stack_resources StackName
@@ -172,7 +173,7 @@ bucket: {stack}-artifacts-{account}-{region}
 
 def _read_table() -> dict[str, dict[str, list[str]]]:
     """Returns the names of each kind, and its calls by their words."""
-    kinds: dict[str, dict[str, list[str]]] = {}
+    kinds, kind = dict[str, dict[str, list[str]]](), ""
     for line in _TABLE.replace("\n" + " " * 11, " ").strip().splitlines():
         if line.startswith(" "):
             word, text = line.split(maxsplit=1)
