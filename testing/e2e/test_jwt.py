@@ -48,14 +48,20 @@ class JwtApi:
     issuer: Issuer
     url: str
 
-    def ask(self, authorization: str | None, route: str = "list") -> requests.Response:
+    def ask(
+        self, authorization: str | None, route: str = "list", body: object = None
+    ) -> requests.Response:
         """Requests `METHOD path`, or a route of `GET`, with this Authorization header."""
         method, _, path = route.rpartition(" ")
         headers = {} if authorization is None else {"Authorization": authorization}
         with requests.Session() as session:
             session.trust_env = False  # A .netrc adds a header.
             return session.request(
-                method or "GET", f"{self.url}/{path.lstrip('/')}", headers=headers, timeout=60
+                method or "GET",
+                f"{self.url}/{path.lstrip('/')}",
+                headers=headers,
+                json=body,
+                timeout=60,
             )
 
 
@@ -83,8 +89,9 @@ def _api(request, workspace, authorizer) -> Iterator[JwtApi]:
         here = workspace("jwt", EMULATOR_HOST="127.0.0.1", **settings)
         for bundle in authorizer.glob("*.zip"):
             here.bring(bundle)
-        steps = ("deploy-ecs-cluster{}", "deploy-lambda-aws{}", "deploy-api-aws{}")
-        here.make("emulator-up", *(step.format(tool) for step in steps)).succeeded()
+        steps = ("deploy-lambda-aws{}", "deploy-api-aws{}")
+        first = ("emulator-up", f"deploy-ecs-cluster{tool}", "deploy-ecs-service")
+        here.make(*first, *(step.format(tool) for step in steps)).succeeded()
         url = here.make("api-url").succeeded().output.splitlines()[-1]
         yield JwtApi(here, issuer, url)
         here.clean()
@@ -93,12 +100,15 @@ def _api(request, workspace, authorizer) -> Iterator[JwtApi]:
 @pytest.mark.parametrize("kid", ["rsa", "ec"])
 def test_a_token_of_the_issuer_opens_every_route(api, kid):
     token = f"Bearer {api.issuer.token(kid, aud=['another', AUDIENCE])}"
-    assert api.ask(token).json()["services"] == []
+    (service,) = api.ask(token).json()["services"]
+    assert service["serviceName"] == "ecs-dummy-service"
     assert api.ask(token, "deployments").status_code == 200
     assert api.ask(token, "openapi.json").json()["components"]["securitySchemes"].keys() == {"jwt"}
-    # The gateway of CloudFormation does not check the body on the emulator, so the function does.
-    refusal = api.ask(token, "POST update").json()["errorType"]
-    assert refusal in ("InvalidEventError", "MediaTypeError")
+    event = {"cluster": "ECSCluster", "service": "ecs-dummy-service", "image": "busybox"}
+    update = api.ask(token, "POST update", event | {"tag": f"1.36-{kid}"})
+    assert update.status_code == 200, update.text
+    deployment = api.ask(token, f"deployments/{update.json()['requestId']}").json()
+    assert api.issuer.claims()["sub"] in deployment["caller"]
 
 
 def test_without_a_token_only_the_help_answers(api):

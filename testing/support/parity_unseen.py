@@ -78,7 +78,11 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
     "AuthorizerFunction": (
         "api.aws_lambda_function.authorizer[0]",
         {"FunctionName": "function_name", "Handler": "handler", "MemorySize": "memory_size"}
-        | {"Timeout": "timeout", "Environment.Variables": "environment.0.variables"},
+        | {"Timeout": "timeout"}
+        | {
+            f"Environment.Variables.{name}": f"environment.0.variables.{name}"
+            for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL", "POWERTOOLS_SERVICE_NAME")
+        },
     ),
     "AuthorizerLogGroup": (
         "api.aws_cloudwatch_log_group.authorizer[0]",
