@@ -27,7 +27,7 @@ from .answers import Answer, Event
 from .mutation import Generator
 from .setting import Setting
 
-EVENTS_PER_CASE = 4
+EVENTS_PER_CASE = 10
 
 MESSAGE_LIMIT = 2000 + len("[ERROR][ecs_service_update] ")
 ERROR_BODY_LIMIT = 32 << 10
