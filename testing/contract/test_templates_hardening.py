@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from contract.test_templates import EVERYTHING
+from contract.test_templates import EVERYTHING as DEFAULT
 from support.cloudformation import TEMPLATES, Stack, allows
 from support.permissions import listed
 
 REGION = "eu-west-1"
+EVERYTHING = DEFAULT | {"ApiAuth": "jwt"}
+"""The parameters with which the stacks create every resource."""
 KEY = f"arn:aws:kms:{REGION}:000000000000:key/0123-abcd"
 WITH_FUNCTIONS = {
     name: template
@@ -89,7 +91,7 @@ def test_the_roles_of_functions_use_the_key_only_through_the_services_that_they_
     assert len(may) == len(roles_of_functions(stack)) + len(senders)
     for statement in may:
         assert listed(statement["Resource"]) == [KEY]
-        via = statement["Condition"]["StringEquals"]["kms:ViaService"]
+        via = listed(statement["Condition"]["StringEquals"]["kms:ViaService"])
         assert set(via) <= {
             f"{each}.{REGION}.amazonaws.com" for each in ("dynamodb", "lambda", "sqs")
         }

@@ -55,7 +55,7 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
       out.
 
     * a batch of messages is another action: beside ``sqs:SendMessage`` there is
-      ``sqs:SendMessageBatch``.
+      ``sqs:SendMessageBatch``, and beside ``sns:Publish`` ``sns:PublishBatch``.
 
     Effect, all other actions and conditions stay as they are.
     """
@@ -84,8 +84,8 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
         )
     }
     others = {name: value for name, value in statement.items() if name != "Condition"}
-    if "sqs:SendMessage" in listed(statement["Action"]):
-        others["Action"] = [*listed(statement["Action"]), "sqs:SendMessageBatch"]
+    for action in {"sqs:SendMessage", "sns:Publish"} & {*listed(statement["Action"])}:
+        others["Action"] = [*listed(statement["Action"]), f"{action}Batch"]
     made = {**others, "Resource": list(dict.fromkeys(resources + beside))}
     return made | ({"Condition": conditions} if conditions else {})
 
