@@ -378,9 +378,8 @@ def test_logs_are_json_in_a_declared_group_and_dead_letters_are_kept_encrypted()
     assert resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-@every_function
-def test_no_log_level_drops_the_metrics_whose_lines_have_the_level_info(name, template, declared):
-    del declared
+@pytest.mark.parametrize(("name", "template", "_"), every_function.args[1])
+def test_no_log_level_drops_the_metrics_whose_lines_have_the_level_info(name, template, _):
     for level in template["Parameters"]["LogLevel"]["AllowedValues"]:
         properties = Stack(template, {"LogLevel": level}).resources[name]["Properties"]
         kept = properties["LoggingConfig"]["ApplicationLogLevel"]

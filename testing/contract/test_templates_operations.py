@@ -140,7 +140,7 @@ def test_every_metric_of_an_alarm_and_of_the_dashboard_is_one_that_the_functions
         for namespace, name, *pairs in map(without_options, widget["properties"].get("metrics", []))
         if namespace == "ecs-updater"
     }
-    assert shown <= known and own <= shown
+    assert own <= shown <= known
     names = {name for _, name, _ in known}
     assert names == {name for _, name, _ in shown}
     assert names == set(

@@ -153,8 +153,8 @@ def _watched(workspace, package) -> Iterator[Watched]:
     steps = [f"deploy-{part}-aws" for part in PARTS]
     here.make(*steps, LAMBDA_PACKAGE=str(package), ALARM_TOPIC_ARN=topic).succeeded()
     cloudformation, stack = here.client("cloudformation"), f"{NAME}-operations"
-    (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    given = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
+    (current,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in current["Parameters"]}
     parameters = [
         {"ParameterKey": name, "ParameterValue": value}
         for name, value in (given | NOT_HERE).items()
