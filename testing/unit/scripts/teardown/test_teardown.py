@@ -553,7 +553,10 @@ REMOVED = {
     ),
     "an alarm that is missing": (
         ("alarm", "a"),
-        [("cloudwatch", "describe_alarms", {"MetricAlarms": []}, {"AlarmNames": ["a"]})],
+        [
+            ("cloudwatch", "describe_alarms", {"MetricAlarms": []}, {"AlarmNames": ["a"]}),
+            ("cloudwatch", "describe_alarms", {"MetricAlarms": []}, {"AlarmNamePrefix": "a"}),
+        ],
     ),
     "a policy, from all pages of its holders and with its versions": (
         ("policy", "f-fleet-sender-eu-west-1"),
