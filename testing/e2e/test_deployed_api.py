@@ -10,16 +10,19 @@ import subprocess
 from collections.abc import Iterator
 from unittest import mock
 
+import boto3
 import pytest
 
+from e2e.event_suite.api import Api, signer
 from support.deployed_api import CLUSTER, SERVICE, STATUS, DeployedApi
 from support.http import event
 from support.make import PROJECT, TOOLS
-from support.permissions import without
+from support.permissions import document, without
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
+ACCOUNT = "000000000000"
 SHORT = {"cluster": CLUSTER, "service": SERVICE, "image": "busybox", "tag": "1.36"}
 # A question that cannot be answered without the action.
 QUESTIONS = {
@@ -125,3 +128,54 @@ def test_with_iam_only_a_key_is_refused_and_a_signature_beside_it_is_let_in(api)
     finally:
         api.here.make("deploy-api-aws").succeeded()
     assert api.ask("GET", "list")[0] == 200
+
+
+def _session_of(api: DeployedApi, role: str) -> Api:
+    """The API for a session of a role, which may call every route of every API."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    every_route = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+    iam, sts = api.client("iam"), api.client("sts")
+    iam.create_role(RoleName=role, Path="/ci/", AssumeRolePolicyDocument=document([trust]))
+    iam.put_role_policy(RoleName=role, PolicyName="calls", PolicyDocument=document([every_route]))
+    arn = f"arn:aws:iam::{ACCOUNT}:role/ci/{role}"
+    given = sts.assume_role(RoleArn=arn, RoleSessionName="alice")["Credentials"]
+    session = boto3.Session(
+        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], "eu-west-1"
+    )
+    return Api(api.api.url, api.key, signer(session))
+
+
+def test_with_scopes_a_signed_caller_does_what_its_entry_allows_and_nothing_else(api):
+    ssm, name = api.client("ssm"), "/ecs-updater/scopes"
+    entry = {
+        "role": f"arn:aws:iam::{ACCOUNT}:role/ci/deployer",
+        "actions": ["read", "update"],
+        "services": [f"{CLUSTER}/{SERVICE}"],
+        "images": ["docker.io/library/busybox:*"],
+    }
+    scopes = {"default": {"actions": ["read"], "services": ["Other/*"]}, "callers": [entry]}
+    ssm.put_parameter(Name=name, Value=json.dumps(scopes), Type="String")
+    api.deploy(API_AUTH="iam", SCOPES_PARAMETER=name)
+    try:
+        deployer, other = _session_of(api, "deployer"), _session_of(api, "other")
+        done = deployer.post("update", SHORT)
+        assert done.status_code == 200, done.text
+        id_ = done.json()["requestId"]
+        caller = f"role arn:aws:iam::{ACCOUNT}:role/deployer, session alice"
+        assert deployer.call("GET", f"deployments/{id_}").json()["caller"] == caller
+        (listed,) = deployer.call("GET", "list").json()["services"]
+        assert (listed["serviceName"], listed["actions"]) == (SERVICE, ["read", "update"])
+        for route, body, sentence in (
+            ("update", {**SHORT, "image": "nginx"}, "ecs_image_name nginx:1.36 is not allowed"),
+            ("update", {**SHORT, "service": "x"}, "ecs_service_name x is not allowed"),
+            ("rollback", {"cluster": CLUSTER, "service": SERVICE}, "rollback is not allowed"),
+        ):
+            refused = deployer.post(route, body)
+            assert (refused.status_code, refused.json()["errorType"]) == (403, "NotAllowedError")
+            assert sentence in refused.json()["errorMessage"]
+        assert other.post("update", SHORT).status_code == 403
+        assert other.call("GET", f"deployments/{id_}").status_code == 404
+        assert other.call("GET", "list").json()["services"] == []
+        assert other.call("GET", "deployments").json()["deployments"] == []
+    finally:
+        api.deploy()

@@ -42,6 +42,11 @@ class DeployedApi:
         """Statements of the status function's role, as the emulator asks about them."""
         self.limit(1000, 1000)
 
+    def deploy(self, **settings: str) -> None:
+        """Deploys the API again with these settings."""
+        self.here.make("deploy-api-aws", **settings).succeeded()
+        self.status_statements = adapt_role(self.client("iam"), **_STATUS_ROLE)
+
     def client(self, service: str, **credentials: str) -> Any:
         """A client of the emulator, as its root unless the credentials say otherwise."""
         config = Config(retries={"total_max_attempts": 1}, proxies={})
