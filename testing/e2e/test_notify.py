@@ -186,6 +186,6 @@ def compare_with_the_template(here: Workspace, secret: str) -> None:
     assert key["ApiKeyName"] == "X-Sent-By" and found["AuthorizationType"] == "API_KEY"
     (role,) = stack.of_type("AWS::IAM::Role")
     given = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="ecs-updater-notify")
-    assert [given["PolicyDocument"]] == [one["PolicyDocument"] for one in role["Policies"]]
+    assert [given["PolicyDocument"]] == [part["PolicyDocument"] for part in role["Policies"]]
     trust = iam.get_role(RoleName=role["RoleName"])["Role"]["AssumeRolePolicyDocument"]
     assert trust == role["AssumeRolePolicyDocument"]

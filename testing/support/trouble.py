@@ -19,7 +19,7 @@ ECS, DYNAMODB, CODEPIPELINE, EVENTS = "ecs", "dynamodb", "codepipeline", "events
 _ATTEMPTS = {
     ECS: ecs_boundary._CONFIG.retries["total_max_attempts"],  # pylint: disable=protected-access,no-member
     DYNAMODB: dynamodb_boundary.ATTEMPTS,
-    EVENTS: EventBus.CONFIG.retries["total_max_attempts"],
+    EVENTS: EventBus.CONFIG.retries["total_max_attempts"],  # pylint: disable=no-member
     CODEPIPELINE: codepipeline_boundary._CONFIG.retries["total_max_attempts"],  # pylint: disable=protected-access,no-member
 }
 """How often the SDK sends one request at most."""

@@ -67,7 +67,7 @@ class Notifier:
         self._call, self._result = call, result
         self._broken: set[str] = set()
         """The channels that failed as a whole: they are not called again in this run."""
-        self._seen: set[str] = set()
+        self._handled: set[str] = set()
 
     def send(self) -> None:
         """Sends all pending verdicts, and counts them in the result. Raises nothing.
@@ -98,8 +98,8 @@ class Notifier:
             if not self._channels:
                 self._pending.store([marker["sk"] for marker in markers], {})
                 continue
-            found = [each for each in self._pending.found(markers) if each.key not in self._seen]
-            self._seen.update(each.key for each in found)
+            found = [each for each in self._pending.found(markers) if each.key not in self._handled]
+            self._handled.update(each.key for each in found)
             for first in range(0, len(found), EVENTS_PER_CALL):
                 if len(self._broken) == len(self._channels):
                     return False

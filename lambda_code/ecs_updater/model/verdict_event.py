@@ -158,7 +158,7 @@ class VerdictEvent:
 
 
 def as_json(detail: Mapping[str, Any]) -> str:
-    """Returns a detail as compact JSON. A lone surrogate, which is no text, is replaced."""
+    """Returns a detail as compact JSON. Lone surrogates become question marks."""
     text = json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "replace").decode()
 
