@@ -2,6 +2,8 @@
 those that an emulator cannot show to be needed.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from support.cloudformation import TEMPLATES, Stack
@@ -56,7 +58,7 @@ class Unseen(NamedTuple):
     reason: str
     action: str
     resource: str
-    context: dict[str, Any] = {}  # Nothing changes it.
+    context: Mapping[str, Any] = MappingProxyType({})
 
 
 def _ecs(kind: str) -> str:
