@@ -147,6 +147,26 @@ SCENARIOS = [
         BAD,
         begins_at="UpdateService",
     ),
+    Scenario("batch", WAIT, "SUCCEEDED", True, batch="b"),
+    Scenario("batch, shared revision", WAIT, "SUCCEEDED", True, batch="b", is_shared=True),
+    Scenario(
+        "batch, shared revision, after a task",
+        WAIT | TASK,
+        "SUCCEEDED",
+        True,
+        batch="b",
+        is_shared=True,
+    ),
+    Scenario(
+        "batch, shared revision, rolled back",
+        WAIT | BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        batch="b",
+        is_shared=True,
+        begins_at="UpdateService",
+    ),
     Scenario("existing revision", WAIT, "SUCCEEDED", False, event=EXISTING, is_updated_first=True),
     Scenario("rollback event", WAIT, "SUCCEEDED", False, event=ROLLBACK, is_updated_first=True),
     Scenario(
@@ -237,6 +257,8 @@ FOLLOWED = (
     "update, rolled back by StopServiceDeployment",
     "update, rolled back by ECS",
     "blue/green",
+    "batch",
+    "batch, shared revision",
 )
 """After these another update comes."""
 

@@ -18,6 +18,7 @@ from .trouble import DYNAMODB, Trouble
 CONTAINERS = [{"name": "ecs-dummy-container"}]
 NEW, OLD, OTHER = "app:2", "busybox", "app:3"
 NEW_TAGS = EVENT["ecs_tag"]
+SECOND = "second-service"
 REQUEST = "request-1"
 ROLLBACK = {
     "action": "rollback",
@@ -68,6 +69,10 @@ class Scenario:
     """
     task_exits_with: int = 0
     """Exit code of the task of ``run_before``."""
+    batch: str | None = None
+    """Of the update."""
+    is_shared: bool = False
+    """Whether another service of the batch has registered the new revision."""
 
     @property
     def state(self) -> tuple[dict[str, str], Mapping[str, str]]:
@@ -114,6 +119,11 @@ class Scenario:
             assert world.send(request_id="request-0", wait_seconds=60).verdict == "SUCCEEDED"
         if self.is_old_inactive:
             world.ecs.deregister("ecs-dummy-task:1")
+        if self.is_shared:
+            revision = world.ecs.world.task_definitions[0]
+            world.ecs.add_service("ECSCluster", SECOND, OLD_TAGS, revision=revision)
+            other = {"ecs_service_name": SECOND, "request_id": "request-0"}
+            assert world.send(EVENT, batch=self.batch, **other).verdict == "IN_PROGRESS"
         if self.by_reconciler:
             assert self.send(world).verdict == "IN_PROGRESS"
             world.pass_time(60)
@@ -121,7 +131,7 @@ class Scenario:
 
     def send(self, world: World) -> Outcome:
         """Sends the event."""
-        return world.send(self.event, request_id=REQUEST, **self.fields)
+        return world.send(self.event, request_id=REQUEST, batch=self.batch, **self.fields)
 
     def process(self, world: World) -> Outcome:
         """Does what something happens to."""
@@ -398,7 +408,12 @@ class Run:
         is_back = self.scenario.goes_back_to_tasks and not self.scenario.is_new
         others = [*planned, OLD] if is_back else planned
         self.expect(made in (planned, others), f"the deployments were of {made}")
-        unused = len(self.world.ecs.world.task_definitions) - len(set(self.world.made.values()))
+        ecs = self.world.ecs
+        used = {*self.world.made.values()}
+        if self.scenario.is_shared:
+            second = ecs.service_of(SECOND).primary.revision.task_definition
+            used.add(second["taskDefinitionArn"])
+        unused = len(ecs.world.task_definitions) - len(used)
         meant = self.scenario.verdict == "FAILED"
         self.expect(unused == meant, f"{unused} revisions were registered and never used")
         if "run_before" in self.scenario.fields:

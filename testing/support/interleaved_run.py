@@ -183,6 +183,8 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         self.results: list[tuple[Intent, Outcome]] = []
         """What the callers got."""
         self._deployments: dict[str, dict[str, str]] = {SERVICE: self.world.made}
+        self.batch = "b" if random.Random(f"batch {seed}").random() < 0.5 else None
+        """Of all updates. The two services share a revision then."""
         self.has_second = draw.random() < 0.15
         if self.has_second:
             self._add_second_service(options.get("breaker"))
@@ -234,6 +236,7 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
 
     def _intents(self, draw: random.Random) -> Iterator[Intent]:
         waits = (200,) if self.weather.is_crowded else (0, 0, 60, 200)
+        first = "", True
         for number in (2, 3):
             image, is_good = f"app:{number}", draw.random() < 0.75
             if draw.random() < 0.15:
@@ -250,6 +253,9 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
             ):
                 fields |= more if draw.random() < chance else {}
             service = SECOND if self.has_second and number == 3 else SERVICE
+            if self.batch and service == SECOND:
+                image, is_good = first
+            first = image, is_good
             yield Intent(f"request-{number}", self._event(service, image, **fields), is_good)
         if draw.random() < 0.5:
             event = {
@@ -295,7 +301,9 @@ class InterleavedRun:  # pylint: disable=too-many-instance-attributes
         self.turns.wait(begins_after)
         for _ in range(self.turns.random.choice((1, 3, 5))):
             self.process[name] = Process(intent.request_id)
-            call = Call(f"{name} {self.turns.switches}", "test", lambda: 900.0, self.world.clock)
+            call = Call(
+                f"{name} {self.turns.switches}", "test", lambda: 900.0, self.world.clock, self.batch
+            )
             event = {**intent.event, "request_id": intent.request_id}
             result = outcome_of(
                 lambda call=call, event=event: deploy(

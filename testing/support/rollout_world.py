@@ -178,11 +178,12 @@ class World:
         event: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         ends_after: float | None = None,
+        batch: str | None = None,
         **fields: Any,
     ) -> Outcome:
         """Does one update. The keywords are fields of the event. None removes a field.
 
-        `ends_after` is the time-out of the function in seconds.
+        `ends_after` is the time-out of the function in seconds, `batch` the update's batch.
         """
         whole = {**(event or EVENT), **fields}
         whole = {name: value for name, value in whole.items() if value is not None}
@@ -192,6 +193,7 @@ class World:
             "test",
             lambda: end - self.clock.now() if ends_after else 900.0,
             self.clock,
+            batch,
         )
         settings = {**self.environment, **(environment or {})}
         return self.outcome_of(lambda: deploy(whole, settings, self.boundary, call, self.table))

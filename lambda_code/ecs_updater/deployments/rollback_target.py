@@ -15,7 +15,7 @@ from ..model.arn import family, revision_name, service_key
 from ..model.plan import registration
 from ..model.verdict import Verdict
 from ..settings import Settings
-from .writer import is_registered_as
+from .existing_revision import is_registered_as
 
 _ENTRIES_READ = (20, 200)
 """Entries of the ledger to read, and how many if these show no earlier revision."""

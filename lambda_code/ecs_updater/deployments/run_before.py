@@ -39,6 +39,7 @@ from ..model.verdict import Verdict
 from ..rollout.poller import pauses
 from ..rollout.task_result import TaskResult
 from . import tag_writer
+from .existing_revision import unused
 from .journal import Journal
 from .reader import read
 from .response import RolloutOutcome, task_deployment
@@ -57,7 +58,7 @@ class RunBeforeStep:
 
     def register(self, plan: Plan, journal: Journal, earlier: LeftBehind) -> None:
         """Registers the plan's revision, if it has one."""
-        revision_arn(self._ecs, plan, journal, earlier)
+        revision_arn(self._ecs, plan, journal, earlier, self._clock)
 
     def run(
         self, journal: Journal, service: Mapping[str, Any], command: list[str], deadline: float
@@ -288,6 +289,4 @@ def _unused(entry: Entry) -> str:
     """Returns that the revision of the update is not used, for a message."""
     if not entry.registers or entry.after.task_definition_arn == entry.before.task_definition_arn:
         return ""
-    return (
-        f", {revision_name(entry.after.task_definition_arn or '')} was registered and is not used"
-    )
+    return f", {revision_name(entry.after.task_definition_arn or '')} {unused(entry)}"

@@ -8,13 +8,12 @@ A write without an answer may have had its effect. The writer reads the result b
 write again, so that one update makes at most one revision and one deployment.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..aws.ecs import Ecs
-from ..aws.errors import NO_SUCH_REVISION, ReadFailed
+from ..aws.errors import ReadFailed
 from ..context import REAL_TIME, Clock
 from ..errors import (
     AwsFailure,
@@ -28,13 +27,13 @@ from ..errors import (
     TaskDefinitionRefusedError,
     UnknownOutcomeError,
 )
-from ..model import task_definition as td
+from ..ledger.shared_revisions import NO_CLAIM
 from ..model.arn import revision_name
 from ..model.plan import Applied, Plan
 from ..model.service import primary_deployment
-from ..model.task_definition import RegistrableFields
 from . import tag_writer
 from .ecs_rollback import request_ecs_rollback, wait_for_rollback
+from .existing_revision import find_or_claim, find_registered, unused
 from .express import update_express
 from .journal import Journal
 from .tag_writer import UNCHANGED
@@ -70,7 +69,7 @@ def write_plan(
     Raises one of the errors of the stage `ecs_service_update`, or LeaseHeldError or LedgerError of
     the journal. The message contains the state of the service.
     """
-    arn = revision_arn(ecs, plan, journal, earlier)
+    arn = revision_arn(ecs, plan, journal, earlier, clock)
     try:
         _write_tags(ecs, plan, journal)
         if not plan.updates_service:
@@ -80,7 +79,7 @@ def write_plan(
         raise
     except EcsUpdaterError as error:
         if plan.revision is not None and not plan.express:
-            error.also(f"{revision_name(arn)} was registered and is not used")
+            error.also(f"{revision_name(arn)} {unused(journal.entry)}")
         raise
     deployment = primary = primary_deployment(service)
     if plan.stops and service.get("currentServiceDeployment") == plan.stops:
@@ -145,22 +144,32 @@ def _other_deployment(
     return next((other for other in deployments if other.get("id") not in known), None)
 
 
-def revision_arn(ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind) -> str:
+def revision_arn(
+    ecs: Ecs, plan: Plan, journal: Journal, earlier: LeftBehind, clock: Clock = REAL_TIME
+) -> str:
     """Returns the ARN of the revision for the service, registered if it is new.
 
-    If ECS registers it for an Express service, returns its family.
+    An update of a batch shares it. If ECS registers it for an Express service, returns its family.
     """
     if plan.express:
         family: str = plan.after["family"]
         return family
     if earlier.registered or plan.revision is None:
         return earlier.registered or plan.after["taskDefinitionArn"]
-    journal.before_write()
-    arn: str = _register(ecs, plan, plan.revision, earlier.may_have_registered)["taskDefinitionArn"]
+    claim = find_or_claim(ecs, plan, journal, clock) if journal.entry.batch else NO_CLAIM
+    if (arn := claim.arn) is None:
+        try:
+            journal.before_write()
+            reads_first = earlier.may_have_registered or claim.may_be_registered
+            arn = str(_register(ecs, plan, plan.revision, reads_first)["taskDefinitionArn"])
+        except EcsUpdaterError:
+            claim.end()
+            raise
+        claim.end(arn)
     try:
         journal.registered(arn)
     except (LeaseHeldError, LedgerError) as error:
-        error.also(f"{UNCHANGED}; {revision_name(arn)} was registered and is not used")
+        error.also(f"{UNCHANGED}; {revision_name(arn)} {unused(journal.entry)}")
         raise
     return arn
 
@@ -216,7 +225,7 @@ def register_once(ecs: Ecs, revision: Mapping[str, Any], reads_first: bool) -> M
     `revision`: the body of RegisterTaskDefinition. `reads_first`: an earlier attempt may have
     registered it.
     """
-    if reads_first and (found := _find_registered(ecs, revision)):
+    if reads_first and (found := find_registered(ecs, revision)):
         return found
     try:
         return ecs.register_task_definition(revision)
@@ -224,54 +233,10 @@ def register_once(ecs: Ecs, revision: Mapping[str, Any], reads_first: bool) -> M
         if failure.outcome is not Outcome.UNKNOWN:
             raise
         try:
-            found = _find_registered(ecs, revision)
+            found = find_registered(ecs, revision)
         except AwsFailure as read_failure:
             raise ReadFailed(failure, read_failure) from read_failure
     return found or ecs.register_task_definition(revision)
-
-
-def _find_registered(ecs: Ecs, revision: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Returns the family's latest active revision, if it has the content of `revision`."""
-    try:
-        latest, tags = ecs.describe_task_definition(revision["family"])
-    except AwsFailure as failure:
-        if NO_SUCH_REVISION in failure.reason:
-            return None
-        raise
-    return latest if is_registered_as(revision, latest, tags, ecs.fields) else None
-
-
-def is_registered_as(
-    revision: Mapping[str, Any],
-    task_definition: Mapping[str, Any],
-    tags: Sequence[Mapping[str, str]],
-    fields: RegistrableFields,
-) -> bool:
-    """Returns whether to register `revision` makes this output of DescribeTaskDefinition."""
-    # Fields that ECS adds, also those that are newer than the SDK, do not count.
-    body = {
-        name: value
-        for name, value in task_definition.items()
-        if name in revision or name in fields.registered.members
-    }
-    if registrable := td.registrable_tags(tags):
-        body["tags"] = registrable
-    return _in_any_order(body) == _in_any_order(revision)
-
-
-def _in_any_order(value: object) -> object:
-    """Returns a value with sorted lists: ECS guarantees no order of environment and tags.
-
-    An empty list is the same as none: ECS adds some, and can leave others out.
-    """
-    if isinstance(value, Mapping):
-        return {name: _in_any_order(member) for name, member in value.items() if member != []}
-    if isinstance(value, list):
-        members = [_in_any_order(member) for member in value]
-        if any(isinstance(member, dict) for member in members):
-            return sorted(members, key=lambda member: json.dumps(member, sort_keys=True))
-        return members
-    return value
 
 
 def _unknown_fields_hint(plan: Plan) -> str:

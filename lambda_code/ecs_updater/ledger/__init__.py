@@ -17,6 +17,7 @@ The index `recent` has the entries of all services by `feed`, which is the same 
     NOTIFY               service#number  `notify`: the verdict of an ended entry is to be sent, see
                                          `verdicts`; `service`, `number`, `expires`
     BATCH#id             BATCH, MEMBER#  a batch and its services, see `batch`; `expires`
+    BATCH#id             REVISION#       its shared revisions, see `shared_revisions`; `expires`
     PACE                 a bucket        `full_at`, see `rate_limiter`
 
 A service's key is its ARN in the long form. An entry's number is the fence of its lease in 15

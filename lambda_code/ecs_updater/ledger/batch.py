@@ -88,7 +88,7 @@ class Batches:
         """
         expires = int(self._clock() + self._retention)
         item = {
-            "pk": _key(batch.id),
+            "pk": batch_key(batch.id),
             "sk": _BATCH,
             **{name: value for name, value in vars(batch).items() if value is not None},
             "expires": expires,
@@ -105,7 +105,7 @@ class Batches:
 
     def find(self, batch_id: str) -> Batch | None:
         """Returns a batch, or None. One call."""
-        item = self._table.get(_key(batch_id), _BATCH)
+        item = self._table.get(batch_key(batch_id), _BATCH)
         # Failures are counted also for an id that no batch has.
         if not item or "id" not in item:
             return None
@@ -115,7 +115,7 @@ class Batches:
 
     def members(self, batch_id: str) -> list[Member]:
         """Returns the members in their order. One call for each MB."""
-        items = self._table.query(_key(batch_id), _MEMBER)
+        items = self._table.query(batch_key(batch_id), _MEMBER)
         return [
             Member(
                 item["number"],
@@ -131,7 +131,9 @@ class Batches:
     def stop(self, batch_id: str, why: str) -> None:
         """Stops a batch: no further update starts. One call."""
         change = "SET #stopped = if_not_exists(#stopped, :why)"
-        stopping = Update(_key(batch_id), _BATCH, change, "#id = :id", {"why": why, "id": batch_id})
+        stopping = Update(
+            batch_key(batch_id), _BATCH, change, "#id = :id", {"why": why, "id": batch_id}
+        )
         with suppress(ConditionFailed):  # The batch has expired: no update is left to start.
             self._table.update(stopping)
 
@@ -145,7 +147,9 @@ def count_failure(batch_id: str, expires: int) -> Update:
         "SET #failures = if_not_exists(#failures, :zero) + :one, #expires = "
         "if_not_exists(#expires, :expires)"
     )
-    return Update(_key(batch_id), _BATCH, change, values={"zero": 0, "one": 1, "expires": expires})
+    return Update(
+        batch_key(batch_id), _BATCH, change, values={"zero": 0, "one": 1, "expires": expires}
+    )
 
 
 def new_id(moment: float, suffix: str) -> str:
@@ -169,14 +173,15 @@ def members_of(
         yield Member(number, request_id, event, group, (after_task_of or {}).get(number))
 
 
-def _key(batch_id: str) -> str:
+def batch_key(batch_id: str) -> str:
+    """Returns the partition key of a batch."""
     return f"{_BATCH}#{batch_id}"
 
 
 def _member_item(batch_id: str, member: Member, expires: int) -> Item:
     event = masked(member.event)
     return {
-        "pk": _key(batch_id),
+        "pk": batch_key(batch_id),
         "sk": f"{_MEMBER}{member.number:05d}",
         "number": member.number,
         "request_id": member.request_id,

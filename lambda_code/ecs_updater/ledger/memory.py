@@ -17,6 +17,7 @@ from ..throttling import LocalRateLimiter, Rate
 from .batch import Batch, Batches, Member
 from .entry import Entry, Success, iso
 from .lease import SKEW, Holder, Lease, Leases
+from .shared_revisions import CLAIM_SECONDS, Claim, SharedRevisions
 from .store import Begun, History, OpenEntry
 
 
@@ -33,6 +34,7 @@ class MemoryHistory(History):
         self._lock = threading.RLock()
         self.failures: Counter[str | None] = Counter()
         """Number of failed updates by batch."""
+        self._shared: dict[str, MemorySharedRevisions] = {}
 
     def begin(self, entry: Entry, lease: Lease | None = None) -> Begun:
         """Stores the entry, unless its `request_id` has one that may not be repeated."""
@@ -90,6 +92,11 @@ class MemoryHistory(History):
     def begin_poll(self, entries: Iterable[Entry]) -> None:
         """Does nothing: each run polls all entries."""
 
+    def shared_revisions(self, batch: str) -> "MemorySharedRevisions":
+        """Returns the revisions that the services of a batch share."""
+        with self._lock:
+            return self._shared.setdefault(batch, MemorySharedRevisions(self._clock))
+
     def last_success(self, service: str) -> Success | None:
         """Returns the service's last update whose rollout succeeded."""
         return next(filter(None, map(Success.of, self.latest(service))), None)
@@ -105,6 +112,48 @@ class MemoryHistory(History):
             self._entries[entry.service, entry.number] = entry
             self._by_request_id[entry.request_id] = entry
         return entry
+
+
+class MemorySharedRevisions(SharedRevisions):
+    """The shared revisions of one batch in memory. Is thread-safe."""
+
+    def __init__(self, clock: Callable[[], float]):  # pylint: disable=super-init-not-called
+        self._clock, self._lock = clock, threading.Lock()
+        self._users: dict[tuple[str, str], str] = {}
+        """`request_id` by revision and service."""
+        self._claims: dict[str, tuple[str, float]] = {}
+        """Holder and end of the latest claim, by revision."""
+        self._arns: dict[str, str] = {}
+
+    def is_expected(self, key: str) -> bool:
+        """Returns whether the revision is registered, or another update registers it."""
+        with self._lock:
+            return key in self._arns or self._claims.get(key, ("", 0.0))[1] >= self._clock()
+
+    def may_use(self, key: str, service: str, request_id: str) -> bool:
+        """Returns whether no other update of the service may use the revision."""
+        with self._lock:
+            return self._users.setdefault((key, service), request_id) == request_id
+
+    def claim(self, key: str, holder: str, instead_of: str = "") -> Claim:
+        """Claims a revision that is not registered and that no other update claims."""
+        with self._lock:
+            if self._arns.get(key, instead_of) != instead_of:
+                return Claim(self._arns[key])
+            earlier, until = self._claims.get(key, (holder, 0.0))
+            if earlier != holder and until >= self._clock():
+                return Claim()
+            may_be_registered = key in self._claims
+            self._arns.pop(key, None)
+            self._claims[key] = holder, self._clock() + CLAIM_SECONDS
+        return Claim(None, True, may_be_registered, self, key, holder)
+
+    def store(self, key: str, holder: str, arn: str | None) -> None:
+        """Ends the holder's claim."""
+        with self._lock:
+            if self._claims[key][0] == holder:
+                self._claims[key] = "", 0.0
+                self._arns |= {key: arn} if arn else {}
 
 
 _FENCES = itertools.count(1)

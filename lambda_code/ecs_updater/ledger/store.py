@@ -41,6 +41,7 @@ from .entry import (
 )
 from .lease import Lease, Leases, check_is_held, lost_error
 from .rate_limiter import SharedRateLimiter
+from .shared_revisions import SharedRevisions
 
 RETENTION_DAYS = 90
 """Days for which an ended entry and its `request_id` are kept."""
@@ -265,9 +266,7 @@ class History:
             yield self._found(markers, self._table.get_many(list(_entry_keys(markers))))
 
     def begin_poll(self, entries: Iterable[Entry]) -> None:
-        """Stores that the entries wait since now. No effect on those that have ended. One call
-        each.
-        """
+        """Stores that entries wait since now, unless they have ended. One call for each."""
         for entry in entries:
             key, change = open_item(entry), f"SET #{WAITS_SINCE} = :now"
             update = Update(
@@ -275,6 +274,10 @@ class History:
             )
             with suppress(ConditionFailed):
                 self._table.change(update)
+
+    def shared_revisions(self, batch: str) -> SharedRevisions:
+        """Returns the revisions that the services of a batch share."""
+        return SharedRevisions(self._table, batch, retention=self._retention, clock=self._clock)
 
     def _write_error(self, entry: Entry, stored: Item | None) -> Exception:
         update = f"the update of request_id {one_line(entry.request_id)}"

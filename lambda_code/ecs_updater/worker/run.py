@@ -16,6 +16,7 @@ count only for a message that ends the worker's process every time.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from .. import log, metrics
@@ -25,6 +26,7 @@ from ..aws.ecs_reader import describe_services
 from ..aws.sqs import Outgoing
 from ..context import Call
 from ..deployments.deploy import deploy
+from ..deployments.existing_revision import shared_key
 from ..deployments.idempotency import is_replayed
 from ..deployments.recovery import Recoveries
 from ..errors import (
@@ -114,7 +116,7 @@ class Worker:
         self._max_receives = own.max_receives
         clock, settings = call.clock, _settings(environment)
         ledger = ledger_of(table, settings.ledger_retention_days, clock)
-        self._batches = ledger.batches
+        self._batches, self._history = ledger.batches, ledger.history
         self._pushes = AcceptedPushes(table) if isinstance(table, Table) else None
         self._limiter = ledger.rate_limiter(parse_rates(own.ecs_rates), clock)
         recoveries = Recoveries(ecs, settings, ledger.history, clock)
@@ -243,7 +245,7 @@ class Worker:
                 call,
                 self._table,
                 service=description,
-                wait_for_rate_limit=self._wait_for_rate_limit,
+                wait_for_rate_limit=partial(self._wait_for_rate_limit, message.batch),
             )
 
         try:
@@ -348,10 +350,13 @@ class Worker:
         )
         return True
 
-    def _wait_for_rate_limit(self, plan: Plan) -> None:
+    def _wait_for_rate_limit(self, batch: str | None, plan: Plan) -> None:
         """Waits for the tokens of a plan's calls. Raises RateError if they come too late."""
+        key = shared_key(plan) if batch else None
+        is_shared = bool(batch and key and self._history.shared_revisions(batch).is_expected(key))
         calls = {
-            REGISTER: int(plan.revision is not None),
+            REGISTER: int(plan.revision is not None and not is_shared),
+            DESCRIBE_REVISION: int(is_shared),
             UPDATE: int(plan.updates_service),
             TAG: bool(plan.tags.to_set) + bool(plan.tags.to_remove),
         }

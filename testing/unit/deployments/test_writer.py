@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecs_updater.deployments.writer import is_registered_as
+from ecs_updater.deployments.existing_revision import is_registered_as
 from fakes.wire import CLUSTER_ARN, FAMILY_ARN, SERVICE_ARN
 
 READS = ["DescribeServices", "DescribeTaskDefinition"]
