@@ -73,15 +73,17 @@ module "ecs_updater" {
   notify_topic_arn       = var.notify_topic_arn
 
   api = {
-    api_auth              = var.api_auth
-    jwt_issuer            = var.jwt_issuer
-    jwt_audience          = var.jwt_audience
-    jwks_url              = var.jwks_url
-    source_cidrs          = var.api_source_cidrs
-    caller_principal_arns = var.api_principal_arns
-    scopes_parameter_name = var.scopes_parameter_name
-    account_log_role      = var.account_log_role
-    environment           = var.environment
+    api_auth                    = var.api_auth
+    jwt_issuer                  = var.jwt_issuer
+    jwt_audience                = var.jwt_audience
+    jwks_url                    = var.jwks_url
+    source_cidrs                = var.api_source_cidrs
+    caller_principal_arns       = var.api_principal_arns
+    scopes_parameter_name       = var.scopes_parameter_name
+    update_reserved_concurrency = var.api_update_concurrency
+    status_reserved_concurrency = var.api_status_concurrency
+    account_log_role            = var.account_log_role
+    environment                 = var.environment
   }
 
   web_acl_arn = var.web_acl_arn

@@ -279,6 +279,18 @@ variable "api_principal_arns" {
   default     = null
 }
 
+variable "api_update_concurrency" {
+  description = "Reserved concurrency of the update function. -1 reserves none, 0 stops the function."
+  type        = number
+  default     = null
+}
+
+variable "api_status_concurrency" {
+  description = "Reserved concurrency of the status function. -1 reserves none, 0 stops the function."
+  type        = number
+  default     = null
+}
+
 variable "web_acl_arn" {
   description = "ARN of a regional web ACL of AWS WAF that inspects the requests to the API."
   type        = string

@@ -151,10 +151,9 @@ function_parameters() {
     "${notifications[@]}" "EcrRepositoryNames=${ECR_REPOSITORIES:-*}" "MetricsByService=${METRICS_BY_SERVICE:-false}")
 }
 
-# set_concurrency: sets the reserved concurrency, which the emulator's CloudFormation ignores.
+# set_concurrency FUNCTION NUMBER: sets a reserved concurrency, which the emulator's CloudFormation ignores.
 set_concurrency() {
-  [ "$TARGET" = local ] && [ "$RESERVED_CONCURRENCY" -ge 0 ] || return 0
-  say "setting the reserved concurrency $RESERVED_CONCURRENCY, which the emulator's CloudFormation ignores"
-  ask lambda put-function-concurrency --function-name "$LAMBDA_FUNCTION_NAME" \
-    --reserved-concurrent-executions "$RESERVED_CONCURRENCY" >/dev/null
+  [ "$TARGET" = local ] && [ "$2" -ge 0 ] || return 0
+  say "setting the reserved concurrency $2 of $1, which the emulator's CloudFormation ignores"
+  ask lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions "$2" >/dev/null
 }

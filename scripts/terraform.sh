@@ -36,6 +36,7 @@ terraform_settings() {
   printf ', "target_role_arns": %s, "target_read_role_arns": %s' "$(json_list "${TARGET_ROLE_ARNS:-}")" "$(json_list "${TARGET_READ_ROLE_ARNS:-}")"
   printf ', "ecr_repository_names": %s' "$(json_list "${ECR_REPOSITORIES:-*}")"
   printf ', "api_source_cidrs": %s, "api_principal_arns": %s' "$(json_list "${API_SOURCE_CIDRS:-}")" "$(json_list "${API_PRINCIPAL_ARNS:-}")"
+  printf ', "api_update_concurrency": %s, "api_status_concurrency": %s' "${API_UPDATE_CONCURRENCY:--1}" "${API_STATUS_CONCURRENCY:--1}"
   printf ', "load_balancer": %s' "$(if shifts_traffic; then echo true; else has_part load_balancer; fi)"
   [ -z "${WEBHOOK_SECRET_ARN:-}" ] || printf ', "notify": %s' "$(notify_settings)"
   printf ', "event_bus_name": %s' "$(json "${EVENT_BUS:-}")" # Empty sends no events.

@@ -524,29 +524,32 @@ run "values_below_the_bounds_are_refused" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    updater            = merge(var.updater, { ledger_table_name = "" })
-    schemas_directory  = ""
-    update_memory_size = 127
-    status_memory_size = 127
-    api_auth           = "none"
-    stage_name         = ""
-    throttle_rate      = 0
-    throttle_burst     = 0
-    key_rate           = 0
-    key_burst          = 0
-    daily_quota        = 0
-    tag_filters        = [""]
-    environment        = "a,b"
-    account_log_role   = "ours"
-    jwt_issuer         = "an issuer"
-    jwt_audience       = "an audience"
-    jwks_url           = "http://issuer.example.com/keys"
-    authorizer_package = " "
+    updater                     = merge(var.updater, { ledger_table_name = "" })
+    schemas_directory           = ""
+    update_memory_size          = 127
+    status_memory_size          = 127
+    update_reserved_concurrency = -2
+    status_reserved_concurrency = -2
+    api_auth                    = "none"
+    stage_name                  = ""
+    throttle_rate               = 0
+    throttle_burst              = 0
+    key_rate                    = 0
+    key_burst                   = 0
+    daily_quota                 = 0
+    tag_filters                 = [""]
+    environment                 = "a,b"
+    account_log_role            = "ours"
+    jwt_issuer                  = "an issuer"
+    jwt_audience                = "an audience"
+    jwks_url                    = "http://issuer.example.com/keys"
+    authorizer_package          = " "
 
     target_read_role_arns = [""]
   }
   expect_failures = [
-    var.updater, var.schemas_directory, var.update_memory_size, var.status_memory_size, var.api_auth, var.stage_name,
+    var.updater, var.schemas_directory, var.update_memory_size, var.status_memory_size,
+    var.update_reserved_concurrency, var.status_reserved_concurrency, var.api_auth, var.stage_name,
     var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota, var.tag_filters, var.environment,
     var.account_log_role, var.jwt_issuer, var.jwt_audience, var.jwks_url, var.authorizer_package, var.target_read_role_arns,
   ]
@@ -558,18 +561,20 @@ run "values_above_the_bounds_are_refused" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    update_memory_size = 10241
-    status_memory_size = 10241
-    stage_name         = "v1/two"
-    throttle_rate      = 10001
-    throttle_burst     = 5001
-    key_rate           = 10001
-    key_burst          = 5001
-    daily_quota        = 10000001
-    tag_filters        = ["owner", "limit"]
+    update_memory_size          = 10241
+    status_memory_size          = 10241
+    update_reserved_concurrency = 1001
+    status_reserved_concurrency = 1001
+    stage_name                  = "v1/two"
+    throttle_rate               = 10001
+    throttle_burst              = 5001
+    key_rate                    = 10001
+    key_burst                   = 5001
+    daily_quota                 = 10000001
+    tag_filters                 = ["owner", "limit"]
   }
   expect_failures = [
-    var.update_memory_size, var.status_memory_size, var.stage_name, var.throttle_rate, var.throttle_burst, var.key_rate,
+    var.update_memory_size, var.status_memory_size, var.update_reserved_concurrency, var.status_reserved_concurrency, var.stage_name, var.throttle_rate, var.throttle_burst, var.key_rate,
     var.key_burst, var.daily_quota, var.tag_filters,
   ]
 }
@@ -580,17 +585,19 @@ run "fractions_are_refused" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    update_memory_size = 256.5
-    status_memory_size = 256.5
-    throttle_rate      = 1.5
-    throttle_burst     = 1.5
-    key_rate           = 1.5
-    key_burst          = 1.5
-    daily_quota        = 1.5
+    update_memory_size          = 256.5
+    status_memory_size          = 256.5
+    update_reserved_concurrency = 1.5
+    status_reserved_concurrency = 1.5
+    throttle_rate               = 1.5
+    throttle_burst              = 1.5
+    key_rate                    = 1.5
+    key_burst                   = 1.5
+    daily_quota                 = 1.5
   }
   expect_failures = [
-    var.update_memory_size, var.status_memory_size, var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst,
-    var.daily_quota,
+    var.update_memory_size, var.status_memory_size, var.update_reserved_concurrency, var.status_reserved_concurrency,
+    var.throttle_rate, var.throttle_burst, var.key_rate, var.key_burst, var.daily_quota,
   ]
 }
 

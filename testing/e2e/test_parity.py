@@ -78,6 +78,8 @@ SETTINGS = {
     "STRATEGY": "LINEAR",
     "RESERVED_CONCURRENCY": "2",
     "API_AUTH": "iam",
+    "API_UPDATE_CONCURRENCY": "3",
+    "API_STATUS_CONCURRENCY": "4",
     "API_SOURCE_CIDRS": "192.0.2.0/24,2001:db8::/32",
     "API_PRINCIPAL_ARNS": f"arn:aws:iam::{ACCOUNT}:role/one,arn:aws:iam::111111111111:user/b",
     "ENVIRONMENT": "a test",

@@ -7,7 +7,7 @@ locals {
 
 # It uses the updater's role, so it writes to the updater's log group.
 resource "aws_lambda_function" "update" {
-  #checkov:skip=CKV_AWS_115:the lease serialises the updates of a service; reserved concurrency is taken from other functions
+  #checkov:skip=CKV_AWS_115:update_reserved_concurrency sets it; the lease serialises the updates of a service
   #checkov:skip=CKV_AWS_116:it is only invoked synchronously
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
   #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
@@ -22,7 +22,7 @@ resource "aws_lambda_function" "update" {
   memory_size      = var.update_memory_size
   # API Gateway waits at most 29 seconds. The function continues after that.
   timeout                        = 120
-  reserved_concurrent_executions = -1
+  reserved_concurrent_executions = var.update_reserved_concurrency
   role                           = var.updater.role_arn
 
   logging_config {
@@ -85,7 +85,7 @@ resource "aws_iam_role_policy" "approvals" {
 }
 
 resource "aws_lambda_function" "status" {
-  #checkov:skip=CKV_AWS_115:the throttling of the API bounds the concurrency; reserved concurrency is taken from other functions
+  #checkov:skip=CKV_AWS_115:status_reserved_concurrency sets it; the throttling of the API bounds the concurrency
   #checkov:skip=CKV_AWS_116:it is only invoked synchronously
   #checkov:skip=CKV_AWS_117:it calls only AWS's public endpoints; in a VPC it would need a NAT gateway or endpoints
   #checkov:skip=CKV_AWS_173:kms_key_arn sets a key; no variable holds a secret, and Lambda encrypts them
@@ -99,7 +99,7 @@ resource "aws_lambda_function" "status" {
   architectures                  = [var.updater.architecture]
   memory_size                    = var.status_memory_size
   timeout                        = 29
-  reserved_concurrent_executions = -1
+  reserved_concurrent_executions = var.status_reserved_concurrency
   role                           = aws_iam_role.status.arn
 
   logging_config {

@@ -60,6 +60,30 @@ variable "status_memory_size" {
   }
 }
 
+variable "update_reserved_concurrency" {
+  description = "Reserved concurrency of the update function. -1 reserves none, 0 stops the function."
+  type        = number
+  default     = -1
+  nullable    = false
+
+  validation {
+    condition     = var.update_reserved_concurrency >= -1 && var.update_reserved_concurrency <= 1000 && var.update_reserved_concurrency == floor(var.update_reserved_concurrency)
+    error_message = "update_reserved_concurrency must be -1, for no reservation, or 0 to 1000."
+  }
+}
+
+variable "status_reserved_concurrency" {
+  description = "Reserved concurrency of the status function. -1 reserves none, 0 stops the function."
+  type        = number
+  default     = -1
+  nullable    = false
+
+  validation {
+    condition     = var.status_reserved_concurrency >= -1 && var.status_reserved_concurrency <= 1000 && var.status_reserved_concurrency == floor(var.status_reserved_concurrency)
+    error_message = "status_reserved_concurrency must be -1, for no reservation, or 0 to 1000."
+  }
+}
+
 variable "target_read_role_arns" {
   description = "Optional ARNs or patterns of the targets' read roles."
   type        = list(string)
