@@ -27,9 +27,9 @@ def test_all_are_polled_within_three_runs_and_none_twice_before(kill_after, figu
     for number in range(3):
         updates.reconcile(kill_after if number == 1 else None)
     assert not updates.never_polled and SIZE <= updates.polls.total() < 2 * SIZE
-    open_ones = {entry.service.rpartition("/")[2] for entry in updates.run.history.unfinished()}
-    assert spread(updates.polls[name] for name in open_ones) <= 1
-    assert len(open_ones) < 0.8 * SIZE
+    still_open = {entry.service.rpartition("/")[2] for entry in updates.run.history.unfinished()}
+    assert spread(updates.polls[name] for name in still_open) <= 1
+    assert len(still_open) < 0.8 * SIZE
     assert not +updates.run.ecs.buckets.throttled
     figure(f"{SIZE} open updates", f"{updates.polls.total()} polls in three runs of {SHORT:.0f} s")
 
