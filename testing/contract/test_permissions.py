@@ -479,6 +479,7 @@ def test_the_deployer_writes_and_passes_only_the_roles_of_this_project(name, par
         ("ecs-updater-completer-eu-west-1", "lambda"),
         ("ecs-updater-push-eu-west-1", "lambda"),
         ("ecs-updater-api-status-eu-west-1", "lambda"),
+        ("ecs-updater-api-jwt-eu-west-1", "lambda"),
         ("ecs-updater-api-logs-eu-west-1", "apigateway"),
         (INSTANCE_ROLE, "ec2"),
         ("ecs-updater-alb-eu-west-1", "ecs"),

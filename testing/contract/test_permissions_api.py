@@ -78,6 +78,20 @@ def test_it_may_do_nothing_with_another_account_region_ledger_or_log(role, what,
     assert not [call for call in changed if allows(role, *call)]
 
 
+def test_the_authoriser_may_only_write_its_own_logs():
+    stack = Stack(TEMPLATES["04-api.yml"], {"ApiAuth": "jwt"})
+    ((policy_,),) = [
+        role["Policies"] for role in stack.of_type("AWS::IAM::Role") if "-jwt-" in role["RoleName"]
+    ]
+    statements = policy_["PolicyDocument"]["Statement"]
+    logs = LOGS.replace("-api-status", "-api-jwt")
+    requested = {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}
+    assert all(allows(statements, *call) for call in requested)
+    assert not idle(statements, requested)
+    for other in (LOGS, logs.replace(ACCOUNT, "444455556666"), logs.replace(REGION, "us-east-1")):
+        assert not allows(statements, "logs:PutLogEvents", other)
+
+
 # The deployer
 
 

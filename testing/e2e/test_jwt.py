@@ -19,19 +19,13 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 LOG_GROUP = "/aws/lambda/ecs-updater-api-jwt"
 ATTACKS: dict[str, Callable[[Issuer], str]] = {
-    "no scheme": lambda issuer: issuer.token(),
     "an API key": lambda issuer: "Bearer a-key",
-    "no signature": lambda issuer: f"Bearer {issuer.token().rpartition('.')[0]}.",
     "alg none": lambda issuer: (
         f"Bearer {encoded({'alg': 'none', 'kid': 'rsa'})}.{encoded(issuer.claims())}."
     ),
-    "another signature": lambda issuer: f"Bearer {issuer.token()[:-8]}AAAAAAAA",
     "another claim": lambda issuer: _changed(issuer.token(), issuer.claims(sub="admin")),
     "expired": lambda issuer: f"Bearer {issuer.token(exp=1)}",
     "another audience": lambda issuer: f"Bearer {issuer.token(aud=f'{AUDIENCE}/')}",
-    "another issuer": lambda issuer: f"Bearer {issuer.token(iss=f'{issuer.url}/')}",
-    "an unknown key": lambda issuer: f"Bearer {issuer.token('../rsa')}",
-    "too long": lambda issuer: f"Bearer {issuer.token(more='x' * 9000)}",
 }
 
 

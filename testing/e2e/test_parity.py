@@ -309,10 +309,10 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 
 
 EVERYTHING = {"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY}
-EVERYTHING |= {"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"}
-EVERYTHING["jwks_url"] = "https://issuer.example.com/keys"
 EVERYTHING |= {"kms_key_arn": KEY}
 """The values with which both create every resource."""
+EVERYTHING |= {"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"}
+EVERYTHING |= {"jwks_url": "https://issuer.example.com/keys"}
 
 
 @pytest.fixture(scope="module", name="written")

@@ -72,8 +72,8 @@ def document(
     """Returns the page and its headers.
 
     `tag_filters`: tag keys that `/list` filters by, in the order of their fields. `auth`: `key`,
-    `iam` or `jwt`. With `iam` the page explains what to use instead of a browser. `has_approvals`: whether
-    the API takes answers to hooks.
+    `iam` or `jwt`. With `iam` the page explains what to use instead of a browser.
+    `has_approvals`: whether the API takes answers to hooks.
     """
     (before, between, last, after), policy = _parts()
     keys = html.escape(json.dumps(list(tag_filters)))
