@@ -113,6 +113,30 @@ def test_the_status_function_answers_with_its_own_role_and_not_without_an_action
 
 
 @needs_curl
+def test_with_iam_a_named_principal_needs_no_policy_of_its_own_and_others_do(api):
+    iam, credentials = api.client("iam"), {}
+    for name in ("named", "other"):
+        iam.create_user(UserName=name)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        credentials[name] = f"{key['AccessKeyId']}:{key['SecretAccessKey']}"
+    arn = iam.get_user(UserName="named")["User"]["Arn"]
+    api.here.make("deploy-api-aws", API_AUTH="iam", API_PRINCIPAL_ARNS=arn).succeeded()
+    try:
+        status = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}"]
+        status += ["-H", f"x-api-key: {api.key}"]
+        signed = ["--aws-sigv4", "aws:amz:eu-west-1:execute-api", f"{api.api.url}/list", "--user"]
+        answers = {
+            name: subprocess.check_output([*status, *signed, user], text=True)
+            for name, user in credentials.items()
+        }
+        assert answers == {"named": "200", "other": "403"}
+        assert api.ask("GET", "list")[0] == 403 and api.ask("GET", "")[0] == 200
+    finally:
+        api.here.make("deploy-api-aws").succeeded()
+    assert api.ask("GET", "list")[0] == 200
+
+
+@needs_curl
 def test_with_iam_only_a_key_is_refused_and_a_signature_beside_it_is_let_in(api):
     api.here.make("deploy-api-aws", API_AUTH="iam").succeeded()
     try:
