@@ -4,11 +4,14 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 from ecs_updater.aws.safe_http import Http
+from ecs_updater.errors import one_line
 from ecs_updater.log import logger
+from ecs_updater.model.field_types import check_types
 
 from .keys import IssuerKeys, KeysUnavailable
 from .settings import AuthorizerSettings
@@ -20,6 +23,29 @@ RESULT_BYTES = 8000
 
 class Unauthorized(Exception):
     """API Gateway answers 401 to an error with exactly the text `Unauthorized`."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is read of a request beside the token, with the types that it always has."""
+
+    method_arn: str
+    headers: Mapping[str, Sequence[str]] | None
+    id: str | None
+    ip: str | None
+
+    @classmethod
+    def of(cls, event: Any) -> Self:
+        """Reads an event. Raises KeyError, TypeError or AttributeError for any other event."""
+        context = event.get("requestContext") or {}
+        request = cls(
+            method_arn=event["methodArn"],
+            headers=event.get("multiValueHeaders"),
+            id=context.get("requestId"),
+            ip=(context.get("identity") or {}).get("sourceIp"),
+        )
+        check_types(request)
+        return request
 
 
 class Authorizer:
@@ -42,16 +68,17 @@ class Authorizer:
         Raises Unauthorized, and KeysUnavailable, for which API Gateway answers 500. The reason is
         in the log, the token in no line.
         """
-        request = event.get("requestContext") or {}
-        fields: dict[str, Any] = {
-            "request_id": request.get("requestId"),
-            "ip": (request.get("identity") or {}).get("sourceIp"),
-        }
+        try:
+            request = _Request.of(event)
+        except (AttributeError, KeyError, TypeError):
+            logger.warning("the event is not a request of API Gateway")
+            raise Unauthorized("Unauthorized") from None
+        fields = {"request_id": one_line(request.id or ""), "ip": one_line(request.ip or "")}
         try:
             settings = self._settings
             token = bearer_token(event)
             return _result(
-                verify(token, self._keys, settings.issuer, settings.audience), event["methodArn"]
+                verify(token, self._keys, settings.issuer, settings.audience), request.method_arn
             )
         except TokenRejected as rejection:
             logger.warning("the token was rejected", reason=str(rejection), **fields)

@@ -501,7 +501,7 @@ def test_only_the_authorisers_bundle_of_at_most_12_mb_has_cryptography(package, 
     assert authorizer.stat().st_size <= MOST_BYTES_OF_AUTHORIZER
     code = {name for name in contents(authorizer) if name.startswith("ecs_updater/")}
     assert {name.split("/")[1] for name in code if name.endswith(".py")} == {
-        *("__init__.py", "aws", "context.py", "errors.py", "log.py"),
+        *("__init__.py", "aws", "context.py", "errors.py", "log.py", "model"),
     }
 
 

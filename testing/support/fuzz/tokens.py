@@ -81,9 +81,10 @@ def _is_valid(token: str) -> bool:
     """Whether a signed token is one of this issuer for this API, in other words than the code's."""
     header, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
     audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    expiry = claims["exp"]
     return (
         (header["alg"], header["kid"], claims["iss"]) == (_ALGORITHM, "ec", _ISSUER)
         and AUDIENCE in audience
-        and float("inf") > float(claims["exp"]) > time.time() - 61
+        and (int(expiry) if isinstance(expiry, str) else expiry) > time.time() - 61
         and isinstance(claims["sub"], str)
     )

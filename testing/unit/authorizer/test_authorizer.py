@@ -127,6 +127,22 @@ def test_a_clock_may_differ_by_a_minute_and_no_more(authorizer, issuer, log, nam
 # Rejected
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(None, [], "x", {}, event() | {"methodArn": 7}, event() | {"multiValueHeaders": "x"}),
+        *(event() | {"requestContext": context} for context in (7, {"identity": 7})),
+        event() | {"multiValueHeaders": {"Authorization": "Bearer a.b.c"}},
+        event() | {"requestContext": {"requestId": 7}},
+    ],
+    ids=range(10),
+)
+def test_an_event_that_api_gateway_does_not_send_is_rejected(authorizer, log, wrong):
+    with pytest.raises(Unauthorized, match="^Unauthorized$"):
+        authorizer.authorize(wrong)
+    assert [line["message"] for line in log()] == ["the event is not a request of API Gateway"]
+
+
 def hmac_token(issuer: Issuer) -> str:
     """Returns a token whose HMAC has the public key as its secret."""
     form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
