@@ -73,7 +73,10 @@ class Authorizer:
         except (AttributeError, KeyError, TypeError):
             logger.warning("the event is not a request of API Gateway")
             raise Unauthorized("Unauthorized") from None
-        fields = {"request_id": one_line(request.id or ""), "ip": one_line(request.ip or "")}
+        fields: dict[str, Any] = {
+            "request_id": one_line(request.id or ""),
+            "ip": one_line(request.ip or ""),
+        }
         try:
             settings = self._settings
             token = bearer_token(event)
