@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..aws.dynamodb import Table
 from ..aws.ecs import Ecs, locate
@@ -30,7 +30,6 @@ from ..model import event_parser
 from ..model.arn import revision_name
 from ..model.plan import Plan
 from ..model.request import Request, UpdateRequest, fingerprint_of_event
-from ..model.scopes import Scope, action_of
 from ..model.service import ServiceDescription
 from ..model.verdict import Verdict
 from ..registry.verify import Registries
@@ -53,6 +52,9 @@ from .run_before import RunBeforeStep
 from .tag_writer import UNCHANGED
 from .waiter import NOT_REQUESTED, Waiter
 from .writer import LeftBehind, write_plan
+
+if TYPE_CHECKING:  # Only the HTTP API has scopes: their import would take a tenth of the start-up.
+    from ..model.scopes import Scope
 
 _MOST_PLANS = 3
 """Maximum plans of an update if other updates deploy between its read and its write."""
@@ -160,14 +162,13 @@ class Attempt:
         return RunBeforeStep(self.ecs, self.call.clock, is_continued=is_continued)
 
 
-def _scope_of(scope: Scope, request: Request, ecs: Ecs) -> Scope:
+def _scope_of(scope: "Scope", request: Request, ecs: Ecs) -> "Scope":
     """Returns the part of the caller's scope that allows the request.
 
     A target that the scope does not have is refused before it is looked up, also one that does not
     exist. Raises NotAllowedError, and InvalidEventError for an account without a target.
     """
-    if request.target:
-        scope.in_target(action_of(request), request.target)
+    scope.check_named_target(request)
     try:
         located = ecs.targets.locate(request)
     except InvalidEventError as error:

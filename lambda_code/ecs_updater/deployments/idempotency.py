@@ -1,5 +1,7 @@
 """Recognises a repeated request by its `request_id` and replays the outcome of the first one."""
 
+from typing import TYPE_CHECKING
+
 from ..errors import (
     EcsUpdaterError,
     InvalidEventError,
@@ -12,8 +14,10 @@ from ..ledger.lease import Holder
 from ..ledger.store import History
 from ..model.arn import is_named
 from ..model.request import Request
-from ..model.scopes import Scope
 from .response import Answer, error_of, of_entry
+
+if TYPE_CHECKING:  # Only the HTTP API has scopes.
+    from ..model.scopes import Scope
 
 _FIRST_REQUEST = "request_id_of"
 
@@ -30,7 +34,7 @@ class Identity:
         request: Request,
         holder: Holder,
         fingerprint: str,
-        scope: Scope | None = None,
+        scope: "Scope | None" = None,
     ):
         """`scope`: the part of the caller's scope that allows the request."""
         self._history, self._request, self._scope = history, request, scope

@@ -188,6 +188,14 @@ class Scope:
             )
         return replace(self, grants=here)
 
+    def check_named_target(self, request: Request) -> None:
+        """Checks the target that a request names, whether it exists or not.
+
+        Raises NotAllowedError.
+        """
+        if request.target:
+            self.in_target(action_of(request), request.target)
+
     def of_request(
         self, request: Request, target: str | None, action: str | None = None
     ) -> "Scope":
