@@ -17,7 +17,8 @@ from e2e.event_suite.api import Api, signer
 from support.deployed_api import CLUSTER, SERVICE, STATUS, DeployedApi
 from support.http import event
 from support.make import PROJECT, TOOLS
-from support.permissions import document, without
+from support.permissions import document as policy_text
+from support.permissions import without
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
@@ -159,8 +160,10 @@ def _session_of(api: DeployedApi, role: str) -> Api:
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     every_route = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
     iam, sts = api.client("iam"), api.client("sts")
-    iam.create_role(RoleName=role, Path="/ci/", AssumeRolePolicyDocument=document([trust]))
-    iam.put_role_policy(RoleName=role, PolicyName="calls", PolicyDocument=document([every_route]))
+    iam.create_role(RoleName=role, Path="/ci/", AssumeRolePolicyDocument=policy_text([trust]))
+    iam.put_role_policy(
+        RoleName=role, PolicyName="calls", PolicyDocument=policy_text([every_route])
+    )
     arn = f"arn:aws:iam::{ACCOUNT}:role/ci/{role}"
     given = sts.assume_role(RoleArn=arn, RoleSessionName="alice")["Credentials"]
     session = boto3.Session(

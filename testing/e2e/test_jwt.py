@@ -2,6 +2,7 @@
 machine.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -29,6 +30,15 @@ ATTACKS: dict[str, Callable[[Issuer], str]] = {
 }
 
 
+SCOPES_PARAMETER = "/ecs-updater/scopes"
+BUSYBOX = {"actions": ["read", "update"], "images": ["docker.io/library/busybox:*"]}
+ENTRY = {"sub": "repo:acme/shop:*", "claims": {"repository_owner": "acme"}}
+SCOPES = {
+    "default": {**BUSYBOX, "services": ["ECSCluster/ecs-dummy-service"]},
+    "callers": [{**ENTRY, **BUSYBOX, "services": ["ECSCluster/none"]}],
+}
+
+
 def _changed(token: str, claims: dict[str, object]) -> str:
     header, _, signature = token.split(".")
     return f"Bearer {header}.{encoded(claims)}.{signature}"
@@ -45,7 +55,7 @@ class JwtApi:
     def ask(
         self, authorization: str | None, route: str = "list", body: object = None
     ) -> requests.Response:
-        """Requests `METHOD path`, or a route of `GET`, with this Authorization header."""
+        """Requests `METHOD path`, or a route of `GET`, with this Authorization header and JSON."""
         method, _, path = route.rpartition(" ")
         headers = {} if authorization is None else {"Authorization": authorization}
         with requests.Session() as session:
@@ -78,7 +88,12 @@ def _api(request, workspace, authorizer) -> Iterator[JwtApi]:
         Issuer().serving() as issuer,
         mock.patch.dict(os.environ, {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}),
     ):
-        settings = {"API_AUTH": "jwt", "JWT_ISSUER": issuer.url, "JWT_AUDIENCE": AUDIENCE}
+        settings = {
+            "SCOPES_PARAMETER": "/ecs-updater/scopes",
+            "API_AUTH": "jwt",
+            "JWT_ISSUER": issuer.url,
+            "JWT_AUDIENCE": AUDIENCE,
+        }
         settings |= {"JWKS_URL": f"{issuer.url}/keys"} if tool else {}
         here = workspace("jwt", EMULATOR_HOST="127.0.0.1", **settings)
         for bundle in authorizer.glob("*.zip"):
@@ -86,6 +101,9 @@ def _api(request, workspace, authorizer) -> Iterator[JwtApi]:
         steps = ("deploy-lambda-aws{}", "deploy-api-aws{}")
         first = ("emulator-up", f"deploy-ecs-cluster{tool}", "deploy-ecs-service")
         here.make(*first, *(step.format(tool) for step in steps)).succeeded()
+        here.client("ssm").put_parameter(
+            Name=SCOPES_PARAMETER, Value=json.dumps(SCOPES), Type="String"
+        )
         url = here.make("api-url").succeeded().output.splitlines()[-1]
         yield JwtApi(here, issuer, url)
         here.clean()
@@ -103,6 +121,24 @@ def test_a_token_of_the_issuer_opens_every_route(api, kid):
     assert update.status_code == 200, update.text
     deployment = api.ask(token, f"deployments/{update.json()['requestId']}").json()
     assert api.issuer.claims()["sub"] in deployment["caller"]
+
+
+def test_a_token_may_do_what_the_scopes_allow_its_subject_and_claims(api):
+    token = f"Bearer {api.issuer.token(repository_owner='acme')}"
+    body = {"cluster": "ECSCluster", "service": "none", "image": "busybox", "tag": "1"}
+    allowed = api.ask(token, "POST update", body)
+    assert allowed.json()["errorType"] == "ServiceNotFoundError", allowed.text
+    for other, sentence in (
+        ({**body, "image": "nginx"}, "ecs_image_name nginx:1 is not allowed"),
+        ({**body, "service": "ecs-dummy-service"}, "ecs_service_name ecs-dummy-service is not al"),
+    ):
+        refused = api.ask(token, "POST update", other)
+        assert refused.status_code == 403 and sentence in refused.json()["errorMessage"]
+    for claims in ({}, {"repository_owner": "Acme"}, {"repository_owner": "acme", "sub": "x"}):
+        refused = api.ask(f"Bearer {api.issuer.token(**claims)}", "POST update", body)
+        assert (refused.status_code, refused.json()["errorType"]) == (403, "NotAllowedError")
+        sentence = "ecs_service_name none is not allowed: subject "
+        assert sentence in refused.json()["errorMessage"]
 
 
 def test_without_a_token_only_the_help_answers(api):
