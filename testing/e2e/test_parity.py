@@ -308,11 +308,12 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 # As written
 
 
-EVERYTHING = {"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY}
-EVERYTHING |= {"kms_key_arn": KEY}
+EVERYTHING = {
+    **{"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY},
+    **{"kms_key_arn": KEY, "jwks_url": "https://issuer.example.com/keys"},
+    **{"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"},
+}
 """The values with which both create every resource."""
-EVERYTHING |= {"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"}
-EVERYTHING |= {"jwks_url": "https://issuer.example.com/keys"}
 
 
 @pytest.fixture(scope="module", name="written")
