@@ -306,7 +306,7 @@ READS = {"api_key": "a", "actions": ["read"]}
             {"callers": [{**READS, "claims": {"a": "b"}}]},
             "callers.0.claims: only an entry with sub has claims",
         ),
-        ({"callers": [{**READS, "actions": ["updte"]}]}, "callers.0.actions.0: the value is not"),
+        ({"callers": [{**READS, "actions": ["updates"]}]}, "callers.0.actions.0: the value is not"),
         ({"callers": [{**READS, "actions": []}]}, "callers.0.actions: "),
         ({"callers": [{**READS, "services": []}]}, "callers.0.services: "),
         (
