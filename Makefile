@@ -289,7 +289,7 @@ deploy-codepipeline-aws-tf: ## Deploy the function for actions of AWS CodePipeli
 deploy-operations-aws: ## Deploy the alarms of the deployed parts, and the dashboard (CloudFormation)
 	@scripts/deploy-operations-aws
 
-deploy-operations-aws-tf: ## Deploy everything with the alarms and the dashboard (Terraform)
+deploy-operations-aws-tf: ## Deploy the alarms of all parts, and the dashboard (Terraform)
 	@scripts/deploy-tf operations
 
 deploy-target-aws: ## Deploy the roles of a target, in another account or region than the function's (CloudFormation)

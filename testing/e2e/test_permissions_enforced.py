@@ -44,7 +44,7 @@ _OPTIONAL = ("push", "codepipeline")
 # With Terraform the queues of pushes and of the fleet are made together: the provider waits.
 PIPELINES = {
     "all-aws": {"ENTRY_POINTS_AWS": [*("lambda", "api", "fleet"), *_OPTIONAL, "operations"]},
-    "all-aws-tf": {"ENTRY_POINTS_TF": [*("lambda", "api"), *_OPTIONAL, "operations"]},
+    "all-aws-tf": {"ENTRY_POINTS_TF": [*("lambda", "api"), *_OPTIONAL, "fleet", "operations"]},
 }
 """The pipelines, each with its setting of the parts to deploy: those that are optional, too."""
 TARGET = {"HOME_ACCOUNT": "111111111111", "EXTERNAL_ID": "an-id"}
