@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
@@ -31,7 +31,9 @@ from ..model.arn import account_prefix
 from ..model.targets import HOME, AnyRequest, Target, Targets
 from . import clients
 from .errors import Result, RoleNotAssumedError, translated
-from .parameter import Parameter
+
+if TYPE_CHECKING:  # Imported where it is needed: most functions have no targets.
+    from .parameter import Parameter
 
 CACHE_SECONDS = 300.0
 """Seconds for which the parameter is kept in memory."""
@@ -74,15 +76,7 @@ class TargetAccess:
         self.home = home
         self._clock, self._home_session = clock, home_session
         self._none = Targets("", home)
-        self._parameter: Parameter[Targets] | None = None
-        if parameter:
-            self._parameter = Parameter(
-                parameter,
-                "TARGETS_PARAMETER",
-                lambda text: Targets.parse(text, parameter, home),
-                clock=clock,
-                session=home_session,
-            )
+        self._parameter = _parameter(parameter, home, clock, home_session) if parameter else None
         self._sessions: dict[tuple[str, str], tuple[Target, Session]] = {}
         self._lock = threading.RLock()
 
@@ -222,6 +216,21 @@ class TargetAccess:
     def _new_sts(self, _: str, **credentials: Any) -> Any:
         """Returns a client of STS at home, whatever service the fetcher names."""
         return self._home_session().create_client("sts", config=_CONFIG, **credentials)
+
+
+def _parameter(
+    name: str, home: str, clock: Clock, session: Callable[[], Session]
+) -> "Parameter[Targets]":
+    """Returns the parameter with the targets."""
+    from .parameter import Parameter  # pylint: disable=import-outside-toplevel
+
+    return Parameter(
+        name,
+        "TARGETS_PARAMETER",
+        lambda text: Targets.parse(text, name, home),
+        clock=clock,
+        session=session,
+    )
 
 
 def _session_name(environment: Mapping[str, str]) -> str:
