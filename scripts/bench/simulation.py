@@ -2,22 +2,34 @@
 
 import logging
 from collections import Counter
+from dataclasses import dataclass
+from itertools import cycle
 
 from ecs_updater.log import logger
 from support.fleet_run import FleetRun
+from support.open_updates import OpenUpdates
 
 from .measurement import Measurement
 
 WORKERS = 5
 
 
-def simulate(size: int) -> Measurement:
+PER_REVISION = 10
+"""Services that run the same revision, if they share revisions."""
+
+
+def simulate(size: int, shares: bool = False) -> Measurement:
     """Changes the images of `size` services, and of every tenth service twice.
 
-    Runs the real worker, five times in parallel, and the real reconciler.
+    `shares`: ten services run the same revision. Runs the real worker, five times in parallel, and
+    the real reconciler.
     """
     logger.setLevel(logging.CRITICAL)  # A log line per update would hide the table.
-    run = FleetRun(size)
+    families = [f"family-{number:04d}" for number in range(size // PER_REVISION)]
+    container = {"name": "app", "image": "registry/app:1", "memory": 128}
+    bodies = [{"family": name, "containerDefinitions": [container]} for name in families]
+    run = FleetRun(size, shared=bodies if shares else ())
+    family = dict(zip(run.ecs.names, cycle(families if shares else run.ecs.names), strict=False))
     start = run.time()
     names = run.ecs.names
     ids = run.begin_batch([run.ecs.event(name) for name in names], "first")
@@ -33,15 +45,16 @@ def simulate(size: int) -> Measurement:
     for name, revision in run.ecs.updates:
         revisions[name].append(revision)
     twice = names[::10]
-    expected = {name: [f"{name}:2"] for name in names} | {
-        name: [f"{name}:2", f"{name}:3"] for name in twice
+    expected = {name: [f"{family[name]}:2"] for name in names} | {
+        name: [f"{family[name]}:2", f"{family[name]}:3"] for name in twice
     }
     images = {name: f"registry/app:{len(expected[name]) + 1}" for name in names}
     buckets = run.ecs.buckets
     return Measurement(
-        name="ecs-updater, simulated",
+        name=f"ecs-updater, simulated{', shared revisions' if shares else ''}",
         services=size,
         changed=len(ids),
+        expected=len({revision for each in expected.values() for revision in each}),
         seconds=seconds,
         calls=buckets.calls.total(),
         throttled=buckets.throttled.total(),
@@ -54,3 +67,44 @@ def simulate(size: int) -> Measurement:
         + sum(revisions[name] != expected[name] for name in names),
         revisions=len(run.ecs.registered),
     )
+
+
+@dataclass(frozen=True)
+class ReconcilerRun:
+    """The figures of one run of the reconciler."""
+
+    open: int
+    seconds: float
+    polled: int
+    ended: int
+    never_polled: int
+    """Updates that no run has polled yet."""
+    calls: int
+    """Calls of ECS."""
+    throttled: int
+    is_killed: bool = False
+
+
+def reconcile_open_updates(size: int, kill_after: int = 3000) -> list[ReconcilerRun]:
+    """Runs the reconciler three times over `size` open updates. The first run is killed."""
+    logger.setLevel(logging.CRITICAL)
+    updates, runs = OpenUpdates(size), list[ReconcilerRun]()
+    buckets = updates.run.ecs.buckets
+    for number in range(3):
+        is_killed = number == 0
+        before = updates.polls.total(), buckets.calls.total(), buckets.throttled.total()
+        still_open = len(updates.markers)
+        updates.reconcile(min(kill_after, size // 3) if is_killed else None)
+        runs.append(
+            ReconcilerRun(
+                open=still_open,
+                seconds=updates.seconds,
+                polled=updates.polls.total() - before[0],
+                ended=still_open - len(updates.markers),
+                never_polled=len(updates.never_polled),
+                calls=buckets.calls.total() - before[1],
+                throttled=buckets.throttled.total() - before[2],
+                is_killed=is_killed,
+            )
+        )
+    return runs

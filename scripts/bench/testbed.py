@@ -3,9 +3,11 @@ worker.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ _STEPS = (
 
 
 class Testbed:
-    """The resources on the emulator: `size` services run ``REPOSITORY:1``."""
+    """The resources on the emulator: twice `size` services run ``REPOSITORY:1``."""
 
     def __init__(self, workspace: Workspace, size: int):
         self.port = workspace.port
@@ -46,9 +48,16 @@ class Testbed:
             "NO_PROXY": "127.0.0.1",
         }
         self.services = [f"web-{number:04d}" for number in range(1, size + 1)]
+        self.sharing = [f"shared-{number:04d}" for number in range(1, size + 1)]
+        """Services of which ten run the same revision."""
+        self.families = max(1, size // 10)
         subnet = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda name: self._create_service(name, subnet), self.services))
+            revisions = list(pool.map(self._register, self.services))
+            shared = list(map(self._register, [f"family-{n:04d}" for n in range(self.families)]))
+            names = [*self.services, *self.sharing]
+            running = [*revisions, *islice(cycle(shared), size)]
+            list(pool.map(partial(self._create_service, subnet), names, running))
 
     def client(self, service: str) -> Any:
         """Returns a client of the emulator itself, without the rate limits of the proxy."""
@@ -73,13 +82,13 @@ class Testbed:
                 FunctionName=name, Environment={"Variables": variables}
             )
 
-    def read_images(self) -> dict[str, str]:
+    def read_images(self, services: Sequence[str]) -> dict[str, str]:
         """Returns the image of each service's current revision."""
         ecs, images = self.client("ecs"), {}
-        for first in range(0, len(self.services), 10):
-            page = ecs.describe_services(
-                cluster=CLUSTER, services=self.services[first : first + 10]
-            )["services"]
+        for first in range(0, len(services), 10):
+            page = ecs.describe_services(cluster=CLUSTER, services=services[first : first + 10])[
+                "services"
+            ]
             for service in page:
                 revision = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])[
                     "taskDefinition"
@@ -87,17 +96,20 @@ class Testbed:
                 images[service["serviceName"]] = revision["containerDefinitions"][0]["image"]
         return images
 
-    def _create_service(self, name: str, subnet: str) -> None:
-        ecs = self.client("ecs")
-        revision = ecs.register_task_definition(
-            family=name,
+    def _register(self, family: str) -> str:
+        """Returns the ARN of a new revision."""
+        arn: str = self.client("ecs").register_task_definition(
+            family=family,
             requiresCompatibilities=["FARGATE"],
             networkMode="awsvpc",
             cpu="256",
             memory="512",
             containerDefinitions=[{"name": "app", "image": f"{REPOSITORY}:1", "essential": True}],
         )["taskDefinition"]["taskDefinitionArn"]
-        ecs.create_service(
+        return arn
+
+    def _create_service(self, subnet: str, name: str, revision: str) -> None:
+        self.client("ecs").create_service(
             cluster=CLUSTER,
             serviceName=name,
             taskDefinition=revision,

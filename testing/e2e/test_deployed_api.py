@@ -7,11 +7,14 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import boto3
 import pytest
+from urllib3.util import Retry
 
 from e2e.event_suite.api import Api, signer
 from support.deployed_api import CLUSTER, SERVICE, STATUS, DeployedApi
@@ -73,6 +76,62 @@ def test_every_request_is_answered_as_the_document_says_and_never_with_a_5xx(api
     assert ran.returncode == 0, ran.stdout
     (tried,) = re.findall(r"(\d+) generated, (\d+) passed", ran.stdout)
     assert int(tried[0]) > 300 and tried[0] == tried[1], ran.stdout
+
+
+# More requests than the usage plan permits
+
+
+MANY, PARALLEL, ONCE = 1000, 16, Retry(0)
+
+
+@pytest.fixture(name="services")
+def _services(api) -> Iterator[list[str]]:
+    """The service and five like it."""
+    ecs = api.client("ecs")
+    (first,) = ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
+    kept = ("taskDefinition", "desiredCount", "launchType", "networkConfiguration")
+    names = [f"{SERVICE}-{number}" for number in range(5)]
+    for name in names:
+        fields = {field: first[field] for field in kept if first.get(field)}
+        ecs.create_service(cluster=CLUSTER, serviceName=name, **fields)
+    yield [SERVICE, *names]
+    for name in names:
+        ecs.delete_service(cluster=CLUSTER, service=name, force=True)
+
+
+def test_of_a_thousand_requests_some_get_a_429_and_no_update_with_an_answer_is_lost(
+    api, services, figure
+):
+    def send(number: int) -> tuple[str, int, str]:
+        if number % 2:
+            return "", api.ask("GET", "list", repeat=ONCE)[0], ""
+        name, body = services[number // 2 % len(services)], dict(SHORT)
+        body |= {"service": name, "tag": f"1.{number}", "request_id": f"many-{number}"}
+        status, answer = api.ask("POST", "update", body, ONCE)
+        return body["request_id"], status, answer.get("errorType", "")
+
+    api.limit(20, 10)
+    try:
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            answers = list(pool.map(send, range(MANY)))
+    finally:
+        api.limit(1000, 1000)
+    counts = Counter(status for _, status, _ in answers)
+    # Another update of the service is a 409, which a retry resolves.
+    assert counts.keys() <= {200, 202, 409, 429}, [each for each in answers if each[1] >= 500]
+    assert {error for _, status, error in answers if status == 409} <= {"LeaseHeldError"}
+    assert counts[429] > MANY // 2 and counts[200]
+    taken = [id_ for id_, status, _ in answers if id_ and status in (200, 202)]
+    assert len(taken) > 5
+    ended = api.ended(taken)
+    assert set(ended) == set(taken) and set(ended.values()) <= {"SUCCEEDED", "SUPERSEDED"}
+    refused = next(id_ for id_, status, _ in answers if id_ and status == 429)
+    assert api.ask("GET", f"deployments/{refused}")[0] == 404
+    figure(
+        f"{MANY} requests to the API",
+        ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+        + f"; {len(taken)} updates, all with a verdict",
+    )
 
 
 # Who may do what

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.config import Config
+from urllib3.util import Retry
 
-from e2e.event_suite.api import JSON, Api
+from e2e.event_suite.api import JSON, THROTTLED, Api
 
 from .make import Workspace
 from .permissions import Statement, adapt_role, document
 
-STATUS = "ecs-updater-api-status"
+STATUS, RECONCILER = "ecs-updater-api-status", "ecs-updater-completer"
 CLUSTER, SERVICE, TABLE = "ECSCluster", "ecs-dummy-service", "ecs-updater-ledger"
 _DEPLOY = (
     "emulator-up",
@@ -52,10 +53,13 @@ class DeployedApi:
         config = Config(retries={"total_max_attempts": 1}, proxies={})
         return self.here.client(service, config=config, **credentials)
 
-    def ask(self, method: str, route: str, body: Any = None) -> tuple[int, Any]:
-        """Status and JSON of an answer."""
+    def ask(
+        self, method: str, route: str, body: Any = None, repeat: Retry = THROTTLED
+    ) -> tuple[int, Any]:
+        """Status and JSON of an answer. ``repeat``: which answers are asked for again."""
         content = None if body is None else json.dumps(body).encode()
-        reply = self.api.call(method, route, content, {"Content-Type": JSON} if content else None)
+        headers = {"Content-Type": JSON} if content else None
+        reply = self.api.call(method, route, content, headers, repeat=repeat)
         return reply.status_code, reply.json()
 
     def limit(self, burst: int, rate: float) -> None:
@@ -75,6 +79,24 @@ class DeployedApi:
         gateway.update_stage(
             restApiId=stage["apiId"], stageName=stage["stage"], patchOperations=_replaced(of_stage)
         )
+
+    def ended(self, request_ids: Iterable[str]) -> dict[str, str]:
+        """Runs the reconciler until the updates have ended. Returns their verdicts in the ledger.
+
+        An update that is not in the ledger is left out.
+        """
+        functions, verdicts = self.client("lambda"), dict[str, str]()
+        for _ in range(100):
+            functions.invoke(FunctionName=RECONCILER)
+            for id_ in request_ids:
+                if id_ in verdicts:
+                    continue
+                status, entry = self.ask("GET", f"deployments/{id_}")
+                if status == 200 and entry["state"] == "ENDED":
+                    verdicts[id_] = entry["verdict"]
+            if verdicts.keys() == set(request_ids):
+                break
+        return verdicts
 
     @contextmanager
     def status_permitted(self, statements: Iterable[Statement]) -> Iterator[None]:

@@ -7,14 +7,18 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from ecs_updater.aws import dynamodb
+from ecs_updater.aws.dynamodb import Table
 from ecs_updater.aws.ecs import _CONFIG, Ecs
 from ecs_updater.context import Call
 from ecs_updater.deployments.reconciler import RATE_SHARE, Reconciliation, reconcile
+from fakes.memory_dynamodb import TABLE
 from fakes.simulated_ecs import Image
 from fakes.simulated_ecs.simulation import CLUSTER
 from fakes.wire import Json, Killed, Request
 
 from .fleet_run import FleetRun
+from .rollout_world import QUICK
 
 ECS_SECONDS, DYNAMODB_SECONDS = 0.05, 0.006
 """Duration of a call."""
@@ -41,10 +45,13 @@ class OpenUpdates:
         self._timeout = timeout
         self.polls: Counter[str] = Counter()
         """Number of polls by service."""
-        self.runs = 0
+        self.seconds = 0.0
+        """Duration of the latest run."""
         self._kill_at: int | None = None
         self._begin_all(len(bodies))
-        self._ecs = Ecs(self.run.ecs.client(_CONFIG), share=RATE_SHARE, clock=self.run.clock)
+        client = self.run.ecs.client(_CONFIG.merge(QUICK))
+        self._ecs = Ecs(client, share=RATE_SHARE, clock=self.run.clock)
+        self._table = Table(TABLE, self.run.dynamodb.client(dynamodb._CONFIG.merge(QUICK)))  # pylint: disable=protected-access
         self.run.ecs.before, self.run.dynamodb.before = self._ecs_call, self._dynamodb_call
         self.run.ecs.buckets.calls.clear()
 
@@ -110,13 +117,13 @@ class OpenUpdates:
         end = start + self._timeout
         self._kill_at = None if kill_after is None else self.polls.total() + kill_after
         call = Call("reconciler", None, lambda: end - self.run.time(), self.run.clock)
-        self.runs += 1
         try:
-            return reconcile(event, self.run.environment, self._ecs, self.run.table, call)
+            return reconcile(event, self.run.environment, self._ecs, self._table, call)
         except Killed:
             return None
         finally:
-            assert self.run.time() <= end, "the function has timed out"
+            self.seconds = self.run.time() - start
+            assert self.seconds <= self._timeout, "the function has timed out"
             self.run.time.now = end
 
     @property

@@ -86,7 +86,7 @@ class EndlessQuota(quota.RetryQuota):
         return True
 
 
-_QUICK = Config(signature_version=UNSIGNED, parameter_validation=False)
+QUICK = Config(signature_version=UNSIGNED, parameter_validation=False)
 """Leaves out a third of the SDK's work on a request, which no test checks."""
 
 
@@ -96,8 +96,8 @@ class Function:
     def __init__(self, dynamodb: MemoryDynamodb):
         self.dynamodb = dynamodb
         with mock.patch.object(quota, "RetryQuota", EndlessQuota):
-            self.client = boto3.client("ecs", region_name=REGION, config=_CONFIG.merge(_QUICK))
-            self.table = Table(TABLE, dynamodb.client(dynamodb_boundary._CONFIG.merge(_QUICK)))
+            self.client = boto3.client("ecs", region_name=REGION, config=_CONFIG.merge(QUICK))
+            self.table = Table(TABLE, dynamodb.client(dynamodb_boundary._CONFIG.merge(QUICK)))
         self.calls: Counter[str] = Counter()
         self.ecs = Ecs(self.client, self.calls)
 
