@@ -5,12 +5,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/terraform.sh"
 
 settings LAMBDA_FUNCTION_NAME API_AUTH
 
-# check_api_auth: fails if API_AUTH=jwt has no issuer or audience.
+# check_api_auth: fails if API_AUTH=jwt has no issuer, audience or scopes.
 check_api_auth() {
   [ "$API_AUTH" = jwt ] || return 0
   settings JWT_ISSUER JWT_AUDIENCE
   [ -n "${SCOPES_PARAMETER:-}" ] ||
-    say "every token of $JWT_ISSUER for $JWT_AUDIENCE may do everything that the API can: set SCOPES_PARAMETER (docs/access.md)"
+    fail "API_AUTH=jwt needs SCOPES_PARAMETER: without scopes every token of $JWT_ISSUER could update every service (docs/access.md)"
 }
 
 # read_api: adds ApiInvokeUrl, RestApiId and ECSUpdateApiKey (the key's id; empty with API_AUTH=jwt) to `output`. Fails if there is no

@@ -158,10 +158,11 @@ run "with_jwt_they_require_a_bearer_token_and_no_key" {
     source = "./modules/ecs-updater-api"
   }
   variables {
-    api_auth           = "jwt"
-    jwt_issuer         = "https://issuer.example.com"
-    jwt_audience       = "updater"
-    authorizer_package = "main.tf" # Any file, because nothing is uploaded.
+    api_auth              = "jwt"
+    jwt_issuer            = "https://issuer.example.com"
+    jwt_audience          = "updater"
+    scopes_parameter_name = "/ecs-updater/scopes"
+    authorizer_package    = "main.tf" # Any file, because nothing is uploaded.
   }
 
   assert {
@@ -198,7 +199,7 @@ run "with_jwt_they_require_a_bearer_token_and_no_key" {
   }
 }
 
-run "jwt_needs_issuer_audience_and_bundle" {
+run "jwt_needs_issuer_audience_scopes_and_bundle" {
   command = plan
   module {
     source = "./modules/ecs-updater-api"
@@ -206,6 +207,20 @@ run "jwt_needs_issuer_audience_and_bundle" {
   variables {
     api_auth           = "jwt"
     authorizer_package = "nowhere.zip"
+  }
+  expect_failures = [aws_lambda_function.authorizer]
+}
+
+run "jwt_needs_scopes" {
+  command = plan
+  module {
+    source = "./modules/ecs-updater-api"
+  }
+  variables {
+    api_auth           = "jwt"
+    jwt_issuer         = "https://issuer.example.com"
+    jwt_audience       = "updater"
+    authorizer_package = "main.tf"
   }
   expect_failures = [aws_lambda_function.authorizer]
 }

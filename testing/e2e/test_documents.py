@@ -52,7 +52,8 @@ NOT_RUN = {
     'make deploy-notify-aws WEBHOOK_SECRET_ARN="$SECRET" SLACK_WEBHOOK=true TEAMS_WEBHOOK=true': TF,
     "make build-lambda-package API_AUTH=jwt": ISSUER,
     "make deploy-api-aws API_AUTH=jwt "
-    "JWT_ISSUER=https://token.actions.githubusercontent.com JWT_AUDIENCE=ecs-updater": ISSUER,
+    "JWT_ISSUER=https://token.actions.githubusercontent.com JWT_AUDIENCE=ecs-updater "
+    "SCOPES_PARAMETER=/ecs-updater/scopes": ISSUER,
     'ecs-updater run ECSCluster ecs-dummy-service --timeout 300 -- sh -c "./manage migrate"': TASK,
     "make sbom": "test_sbom.py runs it twice",
     "make all-local": PIPELINE,

@@ -312,6 +312,7 @@ EVERYTHING = {
     **{"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY},
     **{"kms_key_arn": KEY, "jwks_url": "https://issuer.example.com/keys"},
     **{"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"},
+    "scopes_parameter_name": "/ecs-updater/scopes",
 }
 """The values with which both create every resource."""
 

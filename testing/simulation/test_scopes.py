@@ -56,7 +56,7 @@ class Api:
             clock=run.clock,
             session=lambda: run.accounts.session,
         )
-        access = Access(environment, targets, parameter)
+        access = Access(environment, targets, parameter if environment["SCOPES_PARAMETER"] else None)
 
         def own(call):
             return replace(call, clock=run.clock, time_left=lambda: 120.0)
@@ -389,6 +389,15 @@ def test_scopes_that_cannot_be_read_or_are_not_valid_refuse_everything(run, api)
         for answer in answers_of(api):
             assert (answer.status, answer.json["errorType"]) == (500, "ConfigurationError")
             assert SCOPES in answer.json["errorMessage"]
+    assert requests(run) == 0 and run.history.find("new") is None
+    assert api.get("/").status == api.get("/openapi.json").status == 200
+
+
+def test_without_scopes_bearer_tokens_are_refused_because_an_issuer_signs_them_for_others(run):
+    api = Api(run, auth="jwt", SCOPES_PARAMETER="")
+    for answer in answers_of(api):
+        assert (answer.status, answer.json["errorType"]) == (500, "ConfigurationError")
+        assert "SCOPES_PARAMETER is empty" in answer.json["errorMessage"]
     assert requests(run) == 0 and run.history.find("new") is None
     assert api.get("/").status == api.get("/openapi.json").status == 200
 

@@ -68,6 +68,11 @@ resource "aws_lambda_function" "authorizer" {
       condition     = var.jwt_audience != ""
       error_message = "api_auth jwt needs jwt_audience."
     }
+    # An issuer signs tokens for others, too: without scopes all of them could do everything.
+    precondition {
+      condition     = var.scopes_parameter_name != ""
+      error_message = "api_auth jwt needs scopes_parameter_name."
+    }
   }
 }
 

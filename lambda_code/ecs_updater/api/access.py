@@ -12,13 +12,18 @@ from typing import Any
 from ..aws.parameter import Parameter
 from ..aws.targets import TargetAccess
 from ..context import Call
-from ..errors import NotAllowedError
+from ..errors import ConfigurationError, NotAllowedError
 from ..model.arn import cluster_arn_of
 from ..model.scopes import API_KEY, SUB, Action, Caller, Scope, Scopes
 from ..settings import IAM, JWT, api_auth
 
 CACHE_SECONDS = 60.0
 """Seconds for which the scopes are kept in memory."""
+
+_JWT_WITHOUT_SCOPES = (
+    "the function's API_AUTH is jwt and its SCOPES_PARAMETER is empty: set it to the parameter with "
+    "the scopes, because an issuer also signs tokens for others"
+)
 
 _WHAT = {IAM: "signature", JWT: "bearer token"}
 
@@ -42,12 +47,14 @@ class Access:
     def admit(self, event: Mapping[str, Any], call: Call) -> Call:
         """Returns the call with the caller of API Gateway's event, and with the caller's scope.
 
-        Raises ConfigurationError if the scopes cannot be read or are not valid, and NotAllowedError
-        if there are scopes, and the request has no identity.
+        Raises ConfigurationError if the scopes cannot be read, are not valid, or are missing with
+        `API_AUTH=jwt`, and NotAllowedError if there are scopes and the request has no identity.
         """
         auth = api_auth(self._environment)
         caller = caller_of(event.get("requestContext") or {}, auth)
         if self._scopes is None:
+            if auth == JWT:
+                raise ConfigurationError(_JWT_WITHOUT_SCOPES)
             return replace(call, caller=caller.full_name if caller else "HTTP")
         scopes = self._scopes.content(CACHE_SECONDS)
         if caller is None:
