@@ -56,7 +56,9 @@ class Api:
             clock=run.clock,
             session=lambda: run.accounts.session,
         )
-        access = Access(environment, targets, parameter if environment["SCOPES_PARAMETER"] else None)
+        access = Access(
+            environment, targets, parameter if environment["SCOPES_PARAMETER"] else None
+        )
 
         def own(call):
             return replace(call, clock=run.clock, time_left=lambda: 120.0)
