@@ -165,7 +165,8 @@ def revision_arn(
         except EcsUpdaterError:
             claim.end()
             raise
-        claim.end(arn)
+        if claim.is_own:
+            claim.end(arn)
     try:
         journal.registered(arn)
     except (LeaseHeldError, LedgerError) as error:
