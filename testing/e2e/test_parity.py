@@ -139,7 +139,7 @@ ROUTES = ("rollback", "update", "deployments/{id}/approve", "deployments/{id}/re
 EXPLAINED = {
     **dict.fromkeys(
         (
-            *(f"{API}.endpoint", f"{API}.validators", f"{API}.stages.live.accessLogSettings"),
+            *(f"{API}.endpoint", f"{API}.validators", f"{API}.stages.v1.accessLogSettings"),
             *(f"{API}.routes.POST /{route}.validator" for route in ROUTES),
             *(f"tables.another-function-ledger.{part}" for part in ("expires", "recovery", "SSE")),
             *(f"roles.another-function{part}eu-west-1.PermissionsBoundary" for part in ROLES),
