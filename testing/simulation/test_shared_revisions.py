@@ -319,17 +319,24 @@ def test_a_refused_registration_leaves_no_claim(run):
     assert not any("holder" in item for item in claims(run).values())
 
 
-def test_a_throttled_or_unreadable_revision_is_registered_again(run):
-    run.begin_batch(events(run))
+@pytest.mark.parametrize("fault", [THROTTLED, (400, "ClientException", "No")])
+def test_a_revision_that_cannot_be_read_now_is_used_later_and_another_one_if_it_is_refused(
+    run, fault
+):
+    ids = run.begin_batch(events(run))
     run.work(1)
     run.ecs.before = lambda request: (
-        (THROTTLED, False)
+        (fault, False)
         if request.body.get("taskDefinition", "").endswith("app-0:2")
         and request.operation == "DescribeTaskDefinition"
         else None
     )
     run.work(1)
-    assert run.ecs.registered == ["app-0:2", "app-0:3"]
+    run.ecs.before = None
+    run.work_all()
+    finish(run)
+    assert run.ecs.registered == (["app-0:2"] if fault is THROTTLED else ["app-0:2", "app-0:3"])
+    assert verdicts(run, ids) == {"SUCCEEDED"}
 
 
 def test_a_dry_run_claims_nothing(run):

@@ -12,7 +12,7 @@ from typing import Any
 from ..aws.ecs import Ecs
 from ..aws.errors import NO_SUCH_REVISION
 from ..context import Clock
-from ..errors import AwsFailure
+from ..errors import AwsFailure, Outcome
 from ..ledger.entry import Entry
 from ..ledger.shared_revisions import NO_CLAIM, Claim
 from ..model import task_definition as td
@@ -39,7 +39,7 @@ def find_or_claim(ecs: Ecs, plan: Plan, journal: Journal, clock: Clock) -> Claim
     """Returns the shared revision of an update of a batch, or the claim to register it.
 
     Waits while another update registers it. Returns `NO_CLAIM` if the update has to register a
-    revision of its own. Raises LedgerError.
+    revision of its own. Raises LedgerError, or AwsFailure after a transient failure.
     """
     entry, key = journal.entry, shared_key(plan)
     if key is None or entry.batch is None:
@@ -58,6 +58,8 @@ def find_or_claim(ecs: Ecs, plan: Plan, journal: Journal, clock: Clock) -> Claim
         try:
             found, tags = ecs.describe_task_definition(claim.arn)
         except AwsFailure as failure:
+            if failure.outcome is not Outcome.REFUSED:
+                raise  # A retry finds it. To register another one would leave that one unused.
             if NO_SUCH_REVISION not in failure.reason:
                 return NO_CLAIM
             found, tags = {}, []

@@ -27,7 +27,7 @@ from ..errors import (
     TaskDefinitionRefusedError,
     UnknownOutcomeError,
 )
-from ..ledger.shared_revisions import NO_CLAIM
+from ..ledger.shared_revisions import NO_CLAIM, Claim
 from ..model.arn import revision_name
 from ..model.plan import Applied, Plan
 from ..model.service import primary_deployment
@@ -156,7 +156,7 @@ def revision_arn(
         return family
     if earlier.registered or plan.revision is None:
         return earlier.registered or plan.after["taskDefinitionArn"]
-    claim = find_or_claim(ecs, plan, journal, clock) if journal.entry.batch else NO_CLAIM
+    claim = _claim(ecs, plan, journal, clock) if journal.entry.batch else NO_CLAIM
     if (arn := claim.arn) is None:
         try:
             journal.before_write()
@@ -202,6 +202,15 @@ def _write_tags(ecs: Ecs, plan: Plan, journal: Journal) -> None:
             error.with_details({"tags_before": dict(plan.tags.before)})
         error.also(state)
         raise
+
+
+def _claim(ecs: Ecs, plan: Plan, journal: Journal, clock: Clock) -> Claim:
+    """Finds or claims the shared revision of an update of a batch, and translates the failure."""
+    try:
+        return find_or_claim(ecs, plan, journal, clock)
+    except AwsFailure as failure:
+        sentence = f"new task_definition could not be created {failure.reason}; {UNCHANGED}"
+        raise TaskDefinitionError(sentence).caused_by(failure) from failure
 
 
 def _register(
