@@ -170,6 +170,12 @@ ATTACKS = [
         "ecs_container_images.sidecar evil.example.com/x:1 is not allowed: API key one may update "
         "ECSCluster/web-001 only with docker.io/registry/app:*",
     ),
+    # A later push would deploy without a scope.
+    (
+        {"ecs_tag": {"owner": "shop", "ecs-updater:policy": "prefix:evil-"}},
+        "ecs_tag ecs-updater:policy is not allowed: API key one may not change the tags "
+        "ecs-updater:*, which select the pushes to deploy",
+    ),
 ]
 
 
@@ -349,7 +355,7 @@ def test_only_readable_services_are_listed_with_what_the_caller_may_do(run, api)
 
 
 def test_a_list_of_a_target_that_is_not_allowed_is_403_also_if_it_does_not_exist(api):
-    for target in (SHOP, "none"):
+    for target in (SHOP, "none", ""):
         sentence = f"target {target} is not allowed: API key one may read only in home"
         assert refusal(api.get(f"/list?target={target}")) == (403, sentence)
 

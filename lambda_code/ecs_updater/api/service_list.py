@@ -118,7 +118,7 @@ class ServiceList:
         NotAllowedError for a target that the scope does not have, or ServiceReadError if home
         cannot be read.
         """
-        if scope and query.target:
+        if scope and query.target is not None:
             scope.in_target(Action.READ, query.target)
         position = position_of(query.next, ("cluster", "service"))
         after = _Position(position["cluster"], position["service"]) if position else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any
 
 from ..errors import ConfigurationError, NotAllowedError, one_line
@@ -25,6 +26,7 @@ from .request import (
     checked_pattern,
     service_name,
 )
+from .tags import TOOL_PREFIX
 from .targets import HOME
 
 
@@ -180,7 +182,7 @@ class Scope:
         here = [each for each in able if each.is_in(target)]
         if not here:
             places = sorted({name for each in able for name in each.targets or ()})
-            shown = one_line(target or "of another account or region", 60)
+            shown = "of another account or region" if target is None else one_line(target, 60)
             raise NotAllowedError(
                 f"target {shown} is not allowed: {self.caller} may {action} only in "
                 f"{', '.join(places)}",
@@ -206,7 +208,10 @@ class Scope:
         action = action or action_of(request)
         grants = self.in_target(action, target).grants
         return self._narrowed(
-            grants, action, service_name(request), lambda each: each.rejections(request)
+            grants,
+            action,
+            service_name(request),
+            lambda each: chain(each.rejections(request), self._rejections_of_tags(request)),
         )
 
     def check_revision(self, request: Request, images: Mapping[str, str]) -> None:
@@ -220,6 +225,16 @@ class Scope:
             service_name(request),
             lambda each: each.rejections_of_revision(images),
         )
+
+    def _rejections_of_tags(self, request: Request) -> Iterator[NotAllowedError]:
+        """Yields an error for each tag that selects pushes, whose updates no scope bounds."""
+        for key in (request.tags or ()) if isinstance(request, UpdateRequest) else ():
+            if key.startswith(TOOL_PREFIX):
+                yield NotAllowedError(
+                    f"ecs_tag {one_line(key)} is not allowed: {self.caller} may not change the "
+                    f"tags {TOOL_PREFIX}*, which select the pushes to deploy",
+                    "ecs_tag",
+                )
 
     def _narrowed(
         self,

@@ -63,6 +63,15 @@ def refused(scopes, request, target="home"):
             "arn:aws-cn:sts::111122223333:assumed-role/deployer/alice",
             False,
         ),
+        *(
+            (
+                {"role": f"arn:aws-cn:iam::111122223333:role/{path}deployer"},
+                f"arn:{partition}:sts::111122223333:assumed-role/deployer/alice",
+                partition == "aws-cn",
+            )
+            for path in ("", "ci/")
+            for partition in ("aws", "aws-cn")
+        ),
         # A session or a user that is named like the role.
         ({"role": ROLE.format("alice")}, SESSION.format("deployer"), False),
         ({"role": ROLE.format("deployer")}, "arn:aws:iam::111122223333:user/deployer", False),
@@ -154,6 +163,16 @@ def test_an_entry_takes_the_place_of_the_default():
     scopes = scopes_of({"api_key": "a", "actions": ["rollback"], "services": ["shop/web"]})
     assert actions(scopes, Caller(API_KEY, "a")) == ["rollback"]
     assert actions(scopes, Caller(API_KEY, "a"), "shop/api") == []
+
+
+def test_a_service_needs_one_of_the_patterns_in_their_case():
+    scopes = scopes_of({"api_key": "a", "actions": ["read"], "services": ["mail/*", "shop/web"]})
+    readable = [
+        service
+        for service in ("mail/api", "shop/web", "shop/Web", "Shop/web", "shop/api", "shop/web-2")
+        if actions(scopes, Caller(API_KEY, "a"), service)
+    ]
+    assert readable == ["mail/api", "shop/web"]
 
 
 # What a request needs
@@ -256,6 +275,21 @@ def test_the_images_of_an_existing_revision_must_be_those_of_an_entry_that_allow
         scope.check_revision(request, {"app": WEB, "log": OTHER})
     with pytest.raises(NotAllowedError, match="ecs_task_definition.app no reference"):
         scope.check_revision(request, {"app": "no reference"})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"actions": ["read", "rollback", "approve"], "services": ["shop/*"]},
+        {**SECOND, "services": ["shop/*"], "targets": ["mail"]},
+    ],
+    ids=["another action", "another target"],
+)
+def test_an_entry_that_does_not_allow_the_request_allows_no_revision_of_it(other):
+    request = update(image=None)
+    scope = scopes_of(FIRST, {**other, "api_key": "a"}).of(Caller(API_KEY, "a"))
+    with pytest.raises(NotAllowedError, match=r"ecs_task_definition.app .*/mail/web:2 is not al"):
+        scope.of_request(request, "home").check_revision(request, {"app": OTHER})
 
 
 @pytest.mark.parametrize(
