@@ -38,6 +38,7 @@ ADMIN = {
     "actions": ["read", "update", "rollback", "approve"],
     "targets": ["home", SHOP, "mail"],
 }
+WRITER = {**ENTRY, "api_key": "writer", "actions": ["update", "rollback"]}
 READER = {"api_key": "reader", "actions": ["read"], "services": ["ECSCluster/web-001"]}
 
 
@@ -103,7 +104,7 @@ def _run():
 
 @pytest.fixture(name="api")
 def _api(run):
-    return Api(run, ENTRY, ADMIN, READER)
+    return Api(run, ENTRY, ADMIN, WRITER, READER)
 
 
 def requests(run):
@@ -329,6 +330,13 @@ def test_the_place_of_the_next_page_names_no_service_that_cannot_be_read(
         tokens.append(base64.urlsafe_b64decode(f"{token or ''}==").decode())
     assert found == ["a2", "a1", "a0"] and len(tokens) > 3
     assert not [text for text in tokens if "web-002" in text or "222222222222" in text]
+
+
+def test_a_caller_without_read_reads_nothing_also_of_its_own_services(api):
+    assert api.update(key="writer", request_id="r").status == 200
+    assert api.ids("writer") == api.ids("writer", "&cluster=ECSCluster&service=web-001") == []
+    assert api.get("/deployments/r", "writer").status == 404
+    assert list_of(api, "writer") == ({}, [])
 
 
 def list_of(api, key="one", query=""):
