@@ -373,6 +373,10 @@ def test_targets_that_cannot_be_read_do_not_stop_a_caller_without_targets(run, a
     run.accounts.parameter = "{"
     run.time.now += 400
     assert api.ids() == ["a2", "a1", "a0"] and list_of(api)[0]
+    # Nor must it show that an update of a target exists.
+    for id_ in ("c0", "x0"):
+        assert api.get(f"/deployments/{id_}").status == 404
+        assert api.post(f"/deployments/{id_}/approve", {"hookId": "h"}).status == 404
     answer = api.get("/deployments", "admin")
     assert (answer.status, PARAMETER in answer.text) == (500, True)
 

@@ -13,7 +13,6 @@ from ..aws.parameter import Parameter
 from ..aws.targets import TargetAccess
 from ..context import Call
 from ..errors import ConfigurationError, NotAllowedError
-from ..model.arn import cluster_arn_of
 from ..model.scopes import API_KEY, SUB, Action, Caller, Scope, Scopes
 from ..settings import IAM, JWT, api_auth
 
@@ -94,12 +93,7 @@ class View:
 
     def _actions_on(self, key: str) -> list[str]:
         assert self.scope and self.targets
-        is_home = key.startswith(self.targets.home)
-        # Most callers have no target: an invalid parameter of the targets must not stop them.
-        if not is_home and not self.scope.has_targets:
-            return []
-        target = self.targets.target_name(cluster_arn_of(key))
-        return self.scope.actions_on(key.partition(":service/")[2], target)
+        return self.scope.actions_on_key(key, self.targets.home, self.targets.target_name)
 
 
 EVERYTHING = View()

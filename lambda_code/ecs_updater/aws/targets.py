@@ -103,9 +103,9 @@ class TargetAccess:
         return None if is_home else self._resolve(lambda targets: targets.of_arn(arn))
 
     def target_name(self, cluster: str) -> str | None:
-        """Returns the name of the target of a cluster, by name or ARN. At home it is `HOME`.
+        """Returns the name of the target of a cluster, by name or ARN, or of a service, by ARN.
 
-        None: there is no such target, or none any more. Raises ConfigurationError.
+        At home it is `HOME`. None: there is no such target, or none any more. Raises ConfigurationError.
         """
         if not cluster.startswith("arn:"):
             return HOME

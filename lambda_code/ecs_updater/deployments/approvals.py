@@ -39,7 +39,7 @@ from ..ledger.approvals import SENDING_SECONDS, Approvals
 from ..ledger.entry import Entry, iso, seconds
 from ..ledger.store import History
 from ..model.hook import CONTINUE, Approval, HookAnswer, PauseHook, awaited_hook_of, pause_hooks_of
-from ..model.request import AllowLists, Request, service_name
+from ..model.request import AllowLists, Request
 from ..model.scopes import Action
 from ..model.service import primary_deployment
 from ..settings import ApprovalSettings, Settings
@@ -79,11 +79,11 @@ def answer_hook(
         raise _not_found(answer)
     service = Request(cluster=entry.cluster_arn, service=entry.service_arn)
     if call.scope:
-        target = ecs.targets.target_name(entry.service)
-        allowed = call.scope.actions_on(service_name(service), target)
+        targets = ecs.targets
+        allowed = call.scope.actions_on_key(entry.service, targets.home, targets.target_name)
         if Action.READ not in allowed and Action.APPROVE not in allowed:
             raise _not_found(answer)
-        call.scope.of_request(service, target, Action.APPROVE)
+        call.scope.of_request(service, targets.target_name(entry.service), Action.APPROVE)
     for error in AllowLists.of(settings).rejections(service):
         raise error
     approvals = Approvals(table, call.clock.epoch)

@@ -150,6 +150,19 @@ class Scope:
         here = [each for each in self.grants if each.is_in(target) and each.has_service(service)]
         return [action for action in Action if any(action in each.actions for each in here)]
 
+    def actions_on_key(
+        self, key: str, home: str, target_of: Callable[[str], str | None]
+    ) -> list[str]:
+        """Returns the actions that the caller may do with the service of this key, see `model.arn`.
+
+        `home`: beginning of ECS's ARNs at home. `target_of` returns the name of an ARN's target,
+        and may raise ConfigurationError.
+        """
+        # Most callers have no target: an invalid parameter of the targets must not stop them.
+        if not key.startswith(home) and not self.has_targets:
+            return []
+        return self.actions_on(key.partition(":service/")[2], target_of(key))
+
     def may_read_in(self, cluster: str | None, target: str | None) -> bool:
         """Returns whether the caller may read any service of the cluster with this name.
 
