@@ -52,6 +52,10 @@ run "every_alarm_notifies_the_topic_and_the_dashboard_shows_it" {
     ])
     error_message = "An alarm does not notify the topic, or is not on the dashboard."
   }
+  assert {
+    condition     = setsubtract(keys(aws_cloudwatch_metric_alarm.function_throttles), keys(aws_cloudwatch_metric_alarm.function_errors)) == toset(["-api-jwt"])
+    error_message = "A function has no alarm for its errors, or rejected tokens set one off."
+  }
 }
 
 run "thresholds_outside_their_bounds_are_refused" {

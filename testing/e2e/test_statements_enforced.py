@@ -53,9 +53,9 @@ def message(body: str) -> dict[str, Any]:
     """The event of the worker with one message."""
     attributes = {"ApproximateReceiveCount": "1", "MessageGroupId": "g", "SenderId": "me"}
     attributes |= {"MessageDeduplicationId": "d", "SentTimestamp": "1"}
-    record = {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": attributes}
+    sent = {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": attributes}
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ecs-updater-fleet.fifo"
-    return {"Records": [record | {"eventSourceARN": arn, "messageAttributes": {}}]}
+    return {"Records": [sent | {"eventSourceARN": arn, "messageAttributes": {}}]}
 
 
 SCOPES = (("SCOPES_PARAMETER", "/ecs-updater/scopes"),)
@@ -240,7 +240,7 @@ def test_without_a_statement_a_call_of_the_function_is_refused(deployment, polic
     refusals = tuple(f"not authorized to perform: {name}" for name in actions([statement]))
 
     def refused(calls: list[Call]) -> list[Call]:
-        return [call for call in calls if any(one in call.answer for one in refusals)]
+        return [call for call in calls if any(text in call.answer for text in refusals)]
 
     assert not refused(deployment.permitted(drive))
     deployment.permit(policy, less=sid)

@@ -57,6 +57,7 @@ resource "aws_api_gateway_stage" "this" {
       status           = "$context.status"
       latency          = "$context.responseLatency"
       integrationError = "$context.integration.error"
+      error            = "$context.error.responseType"
     })
   }
 

@@ -6,11 +6,12 @@
 locals {
   actions = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
 
-  # Each function by the end of its name.
+  # Each function by the end of its name, and whether its errors set off an alarm. Lambda counts each rejected token as an error:
+  # api_errors reports a failing authoriser.
   functions = merge(
     { "" = true, "-completer" = true },
     var.api_deployed ? { "-api-update" = true, "-api-status" = true } : {},
-    var.authorizer_deployed ? { "-api-jwt" = true } : {},
+    var.authorizer_deployed ? { "-api-jwt" = false } : {},
     var.fleet_deployed ? { "-fleet" = true } : {},
     var.push_deployed ? { "-push" = true } : {},
     var.codepipeline_deployed ? { "-codepipeline" = true } : {},
@@ -169,7 +170,7 @@ resource "aws_cloudwatch_metric_alarm" "api_latency" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "function_errors" {
-  for_each = local.functions
+  for_each = { for name, is_watched in local.functions : name => name if is_watched }
 
   alarm_name          = "${var.function_name}${each.key}-errors"
   alarm_description   = "Calls of the function ${var.function_name}${each.key} failed. ${local.manual}function-errors"

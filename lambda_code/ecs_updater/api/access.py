@@ -20,8 +20,8 @@ CACHE_SECONDS = 60.0
 """Seconds for which the scopes are kept in memory."""
 
 _JWT_WITHOUT_SCOPES = (
-    "the function's API_AUTH is jwt and its SCOPES_PARAMETER is empty: set it to the parameter with "
-    "the scopes, because an issuer also signs tokens for others"
+    "the function's API_AUTH is jwt and its SCOPES_PARAMETER is empty: set it to the parameter "
+    "with the scopes, because an issuer also signs tokens for others"
 )
 
 _WHAT = {IAM: "signature", JWT: "bearer token"}
