@@ -348,8 +348,8 @@ def test_the_settings_of_a_function_are_declared_and_no_others(name, template, d
     assert variables(name, template).keys() - by_others == declared
 
 
-@every_function
-def test_what_is_set_reaches_the_settings_of_every_function(name, template, declared):
+@pytest.mark.parametrize(("name", "template", "_"), every_function.args[1])
+def test_what_is_set_reaches_the_settings_of_every_function(name, template, _):
     settings = [setting for setting in SETTINGS if setting[0] in template["Parameters"]]
     given = {parameter: value for parameter, value, *_ in settings}
     wanted = {field: value for _, _, field, value in settings}
