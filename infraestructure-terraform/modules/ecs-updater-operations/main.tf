@@ -155,7 +155,7 @@ resource "aws_cloudwatch_metric_alarm" "api_latency" {
   count = var.api_deployed ? 1 : 0
 
   alarm_name          = "${var.function_name}-api-latency"
-  alarm_description   = "The HTTP API is slow. ${local.manual}api-latency"
+  alarm_description   = "The slowest 1% of the requests of the HTTP API took too long. ${local.manual}api-latency"
   namespace           = "AWS/ApiGateway"
   metric_name         = "Latency"
   dimensions          = { ApiName = "${var.function_name}-api" }
