@@ -105,7 +105,8 @@ class TargetAccess:
     def target_name(self, cluster: str) -> str | None:
         """Returns the name of the target of a cluster, by name or ARN, or of a service, by ARN.
 
-        At home it is `HOME`. None: there is no such target, or none any more. Raises ConfigurationError.
+        At home it is `HOME`. None: there is no such target, or none any more. Raises
+        ConfigurationError.
         """
         if not cluster.startswith("arn:"):
             return HOME
