@@ -268,6 +268,19 @@ def test_a_request_id_of_another_service_answers_nothing_about_it(api):
     assert refusal(api.update("web-002", request_id="r"))[0] == 403
 
 
+@pytest.mark.parametrize("key", ["one", "admin"])
+def test_a_request_id_that_another_event_takes_meanwhile_is_not_resumed(run, api, key):
+    def first(request):
+        if request.operation == "DescribeServices":
+            run.ecs.before = None
+            assert api.update(key="admin", image="registry/app:3", request_id="r").status == 200
+
+    run.ecs.before = first  # The ledger had no update r.
+    answer = api.update(key=key, request_id="r")
+    assert refusal(answer)[0] == 400 and "was another event's" in answer.text
+    assert run.ecs.image("web-001") == "registry/app:3" and len(run.ecs.updates) == 1
+
+
 def test_a_repetition_of_an_own_update_is_replayed(api):
     first, again = (api.update(request_id="r").json for _ in range(2))
     ids = [answer["deployment"]["id"] for answer in (first, again)]

@@ -210,6 +210,7 @@ def _resume_or_begin(attempt: Attempt, lease: Lease, plan: Plan | None, read_at:
     request_id = attempt.identity.holder.request_id
     for entry in unfinished:
         if entry.request_id == request_id:
+            attempt.identity.check_same(entry)  # It may have been begun since `find`.
             for other in unfinished[: unfinished.index(entry)]:
                 if other.is_before_deployment:
                     attempt.recovery.recover(other, lease)

@@ -54,10 +54,7 @@ class Identity:
         self.is_repetition = entry is not None
         self.task = entry.task if entry else None
         if entry:
-            self._check_same(entry)
-            # Only the plan of a new update checks the images of an existing revision.
-            if self._scope and getattr(self._request, "task_definition", None):
-                self._scope.check_revision(self._request, entry.after.images)
+            self.check_same(entry)
             if entry.is_ended and entry.may_be_repeated:
                 self._check_still_latest(entry)
         return entry
@@ -67,14 +64,19 @@ class Identity:
 
         Raises InvalidEventError, or LeaseHeldError if it has not ended for good.
         """
-        self._check_same(entry)
+        self.check_same(entry)
         if not has_ended_for_good(entry):
             raise LeaseHeldError(
                 f"the update of request_id {self.holder.request_id} is under way elsewhere, "
                 "try again"
             )
 
-    def _check_same(self, entry: Entry) -> None:
+    def check_same(self, entry: Entry) -> None:
+        """Checks that an entry with the `request_id` is of the same event.
+
+        Raises InvalidEventError, and NotAllowedError if the caller's scope does not allow its
+        images.
+        """
         # Two functions can have different defaults: the same event then names another service.
         is_same_service = is_named(entry.service, self._request.cluster, self._request.service)
         if entry.fingerprint not in (None, self.fingerprint) or not is_same_service:
@@ -84,6 +86,9 @@ class Identity:
                 f"request_id: {self.holder.request_id!r} was another event's{which}: a repetition "
                 "must ask for the same"
             )
+        # Only the plan of a new update checks the images of an existing revision.
+        if self._scope and getattr(self._request, "task_definition", None):
+            self._scope.check_revision(self._request, entry.after.images)
 
     def _check_still_latest(self, entry: Entry) -> None:
         """Raises ServiceUpdateRefusedError if a later update has deployed.
