@@ -42,7 +42,7 @@ SOURCES = {
     template: "".join(
         path.read_text("utf-8") for path in sorted((TREE / "modules" / module).glob("*.tf"))
     )
-    for template, (module, _) in MODULES.items()
+    for template, module in MODULES.items()
 }
 SETTINGS = {
     "STACK_NAME": "another-stack",
@@ -202,7 +202,7 @@ def _project(tmp_path_factory) -> Path:
     shutil.copy2(PROJECT / "Makefile", project)
     for name in ("scripts", "infraestructure", TREE.name, SCHEMAS):
         shutil.copytree(PROJECT / name, project / name)
-    for template, (module, _) in MODULES.items():
+    for template, module in MODULES.items():
         folder = project / TREE.name / "modules" / module
         paths = (project / "infraestructure" / template, folder / "variables.tf")
         here, there = (path.read_text("utf-8") for path in paths)
@@ -310,7 +310,7 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 
 EVERYTHING = {
     **{"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY},
-    **{"kms_key_arn": KEY, "jwks_url": "https://issuer.example.com/keys"},
+    **{"kms_key_arn": KEY, "tracing": "Active", "jwks_url": "https://issuer.example.com/keys"},
     **{"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"},
     "scopes_parameter_name": "/ecs-updater/scopes",
 }
@@ -318,23 +318,32 @@ EVERYTHING = {
 
 
 @pytest.fixture(scope="module", name="written")
-def _written(terraform, workspace, package) -> tuple[dict[str, Stack], dict[str, Any]]:
+def _written(terraform, workspace, package) -> tuple[dict[str, Stack], unseen.Plan]:
     """The stacks and the plan for AWS, not for an emulator."""
     (emulator := workspace("plans")).make("emulator-up").succeeded()
+    webhooks = {"Name": "webhooks", "SecretString": '{"slack_webhook_url": "https://example.com"}'}
+    secret = emulator.client("secretsmanager").create_secret(**webhooks)["ARN"]
     files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
     files["authorizer_package"] = str(package)
-    target = {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "an-id"}
-    place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
+    objects = {
+        "target": {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "id"},
+        "notify": {"webhook_secret_arn": secret, "slack_webhook": True},
+    }
+    texts = {"web_acl_arn": USUAL["WebAclArn"], "cluster_name": "ECSCluster"}
     optional = dict.fromkeys(("push", "codepipeline", "operations", "load_balancer"), True)
-    files |= {"target": target, "web_acl_arn": USUAL["WebAclArn"]}
-    everything = files | optional | {"cluster_name": "ECSCluster"} | EVERYTHING
-    return stacks(TEMPLATES), terraform.plan(everything, **place)
+    place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
+    plan = terraform.plan(files | objects | texts | optional | EVERYTHING, **place)
+    return stacks(TEMPLATES), unseen.Plan(plan)
 
 
 def stacks(templates: dict[str, Any]) -> dict[str, Stack]:
     """The stacks that the templates make with their defaults."""
     given = {name.title().replace("_", ""): value for name, value in EVERYTHING.items()}
-    return {name: Stack(template, given) for name, template in templates.items()}
+    suffixes = {name: name[2:-4].replace("load-balancer", "alb") for name in templates}
+    return {
+        name: Stack(template, given | {"AWS::StackName": f"ecs-updater{suffixes[name]}"})
+        for name, template in templates.items()
+    }
 
 
 def test_both_trees_have_what_the_emulator_does_not_show(written):
@@ -343,14 +352,15 @@ def test_both_trees_have_what_the_emulator_does_not_show(written):
 
 def test_a_change_of_what_the_emulator_does_not_show_is_noticed(written):
     made, plan = written
-    for name, (_, attributes) in unseen.PLACES.items():
-        (template,) = [key for key, stack in made.items() if name in stack.resources]
-        for change, document in mutations(TEMPLATES[template], "Resources", name, "Properties"):
-            # These values take the first branch of every condition.
-            place = change.partition(".Properties.")[2].split(".Fn::If.2")
-            if len(place) == 1 and place[0].startswith(tuple(attributes)):
-                changed = stacks(TEMPLATES | {template: document})
-                assert noticed(unseen.compare, changed, plan), change
+    for template, stack in made.items():
+        for name, resource in stack.resources.items():
+            compared = unseen.properties(name, resource)
+            for change, document in mutations(TEMPLATES[template], "Resources", name, "Properties"):
+                # These values take the first branch of every condition.
+                place = change.partition(".Properties.")[2].split(".Fn::If.2")
+                if len(place) == 1 and place[0].startswith(compared):
+                    changed = made | stacks({template: document})
+                    assert noticed(unseen.compare, changed, plan), change
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

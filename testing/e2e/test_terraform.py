@@ -23,7 +23,7 @@ FILES = {
 ROOT = "variables.tf"
 # Of the modules in the root: it repeats no bound and no description of an output.
 VARIABLES, OUTPUTS = (
-    {module: FILES[f"modules/{module}/{kind}"] for module, _ in MODULES.values()}
+    {module: FILES[f"modules/{module}/{kind}"] for module in MODULES.values()}
     for kind in ("variables.tf", "outputs.tf")
 )
 

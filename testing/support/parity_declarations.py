@@ -7,24 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from e2e.event_suite.comparison import differences
+from support.cloudformation import TEMPLATES
 from support.terraform import TREE
 
-MODULES = {
-    "01-vpc.yml": ("ecs-updater-vpc", "-vpc"),
-    "02-ecs.yml": ("ecs-updater-ecs-cluster", "-ecs"),
-    "02-ledger.yml": ("ecs-updater-ledger", "-ledger"),
-    "03-lambda.yml": ("ecs-updater-lambda", "-lambda"),
-    "04-api.yml": ("ecs-updater-api", "-api"),
-    "05-fleet.yml": ("ecs-updater-fleet", "-fleet"),
-    "06-load-balancer.yml": ("ecs-updater-load-balancer", "-alb"),
-    "06-notify.yml": ("ecs-updater-notify", "-notify"),
-    "07-push.yml": ("ecs-updater-push", "-push"),
-    "08-codepipeline.yml": ("ecs-updater-codepipeline", "-codepipeline"),
-    "09-target.yml": ("ecs-updater-target", "-target"),
-    "10-operations.yml": ("ecs-updater-operations", "-operations"),
-    "11-waf.yml": ("ecs-updater-waf", "-waf"),
-}
-"""Each template's module, and the end of its stack's name."""
+MODULES = {template: f"ecs-updater{template[2:-4]}" for template in TEMPLATES}
+MODULES["02-ecs.yml"] += "-cluster"
+"""Each template's module."""
 
 WITH_UPDATER = ("04-api.yml", "05-fleet.yml", "07-push.yml", "08-codepipeline.yml")
 """Templates whose functions share what the updater has."""
@@ -84,7 +72,7 @@ DIFFERENT: dict[tuple[str, str, str], tuple[str, str]] = {
 ONLY_OUTPUTS = {("03-lambda.yml", "updater"): "a stack's output is a text"}
 """Outputs of a module only, and why."""
 
-FUNCTION = TREE / "modules" / MODULES["03-lambda.yml"][0] / "variables.tf"
+FUNCTION = TREE / "modules" / MODULES["03-lambda.yml"] / "variables.tf"
 """The variables that the modules with the input ``updater`` share."""
 
 ONLY_PRECONDITIONS = r"there is no (bundle|schema) "  # `aws cloudformation package` fails without.

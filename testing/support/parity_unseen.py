@@ -8,148 +8,159 @@ from typing import Any
 import jmespath
 
 from support.cloudformation import Stack
+from support.parity_declarations import snake
 from support.parity_state import canonical
 
-_KEY = {"KmsKeyArn": "kms_key_arn"}
-_BOUNDARY = {"PermissionsBoundary": "permissions_boundary"}
-_POLICY = {"Queues": "queue_url", "PolicyDocument": "policy"}  # Only where there is TLS.
-_VALIDATOR = {"RequestValidatorId": "request_validator_id"}
-PLACES: dict[str, tuple[str, dict[str, str]]] = {
-    "LedgerTable": (
-        "ledger.aws_dynamodb_table.this",
-        {
-            "TimeToLiveSpecification.AttributeName": "ttl.0.attribute_name",
-            "TimeToLiveSpecification.Enabled": "ttl.0.enabled",
-            "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled": (
-                "point_in_time_recovery.0.enabled"
-            ),
-            "SSESpecification.KMSMasterKeyId": "server_side_encryption.0.kms_key_arn",
-            "SSESpecification.SSEEnabled": "server_side_encryption.0.enabled",
-        },
-    ),
-    "Completer": ("ledger.aws_lambda_function.completer", _KEY),
-    "UpdateFunction": ("api.aws_lambda_function.update", _KEY),
-    "StatusFunction": ("api.aws_lambda_function.status", _KEY),
-    "FleetFunction": ("fleet.aws_lambda_function.this", _KEY),
-    "PushFunction": ("push.aws_lambda_function.this", _KEY),
-    "CodepipelineFunction": ("codepipeline.aws_lambda_function.this", _KEY),
-    "Function": (
-        "lambda.aws_lambda_function.this",
-        _KEY
-        | {
-            "DeadLetterConfig.TargetArn": "dead_letter_config.0.target_arn",
-            # The scripts set it on the emulator.
-            "ReservedConcurrentExecutions": "reserved_concurrent_executions",
-        },
-    ),
-    "RestApi": (
-        "api.aws_api_gateway_rest_api.this",
-        {"EndpointConfiguration.Types": "endpoint_configuration.0.types"},
-    ),
-    "RequestValidator": (
-        "api.aws_api_gateway_request_validator.this",
-        {
-            "Name": "name",
-            "ValidateRequestBody": "validate_request_body",
-            "ValidateRequestParameters": "validate_request_parameters",
-        },
-    ),
-    "PostUpdate": ("api.aws_api_gateway_method.update", _VALIDATOR),
-    "PostRollback": ("api.aws_api_gateway_method.rollback", _VALIDATOR),
-    "PostApprove": ('api.aws_api_gateway_method.answer["approve"]', _VALIDATOR),
-    "PostReject": ('api.aws_api_gateway_method.answer["reject"]', _VALIDATOR),
-    "Stage": (
-        "api.aws_api_gateway_stage.this",
-        {
-            "AccessLogSetting.DestinationArn": "access_log_settings.0.destination_arn",
-            "AccessLogSetting.Format": "access_log_settings.0.format",
-        },
-    ),
-    "TaskExecutionRole": ("ecs_cluster.aws_iam_role.task_execution", _BOUNDARY),
-    "InstanceRole": ("ecs_cluster.aws_iam_role.instance[0]", _BOUNDARY),
-    "InfrastructureRole": ("load_balancer.aws_iam_role.infrastructure", _BOUNDARY),
-    "CompleterRole": ("ledger.aws_iam_role.completer", _BOUNDARY),
-    "FunctionRole": ("lambda.aws_iam_role.this", _BOUNDARY),
-    "PushRole": ("push.aws_iam_role.this", _BOUNDARY),
-    "StatusRole": ("api.aws_iam_role.status", _BOUNDARY),
-    "UpdateRole": ("target.aws_iam_role.update", _BOUNDARY),
-    "ReadRole": ("target.aws_iam_role.read", _BOUNDARY),
-    "AuthorizerRole": ("api.aws_iam_role.authorizer[0]", _BOUNDARY | {"RoleName": "name"}),
-    "AuthorizerFunction": (
-        "api.aws_lambda_function.authorizer[0]",
-        {"FunctionName": "function_name", "Handler": "handler", "MemorySize": "memory_size"}
-        | {"Timeout": "timeout"}
-        | {
-            f"Environment.Variables.{name}": f"environment.0.variables.{name}"
-            for name in ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL", "POWERTOOLS_SERVICE_NAME")
-        },
-    ),
-    "AuthorizerLogGroup": (
-        "api.aws_cloudwatch_log_group.authorizer[0]",
-        {"LogGroupName": "name", "RetentionInDays": "retention_in_days"},
-    ),
-    "Authorizer": (
-        "api.aws_api_gateway_authorizer.this[0]",
-        {"Name": "name", "Type": "type", "IdentitySource": "identity_source"}
-        | {"AuthorizerResultTtlInSeconds": "authorizer_result_ttl_in_seconds"},
-    ),
-    "LogsRole": ("api.aws_iam_role.logs[0]", _BOUNDARY),
-    "DeadLetterQueuePolicy": ("lambda.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
-    "FleetQueuePolicy": ("fleet.aws_sqs_queue_policy.this[0]", _POLICY),
-    "FleetDeadLetterQueuePolicy": ("fleet.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
-    "PushQueuePolicy": ("push.aws_sqs_queue_policy.this", _POLICY),
-    "PushDeadLetterQueuePolicy": ("push.aws_sqs_queue_policy.dead_letters[0]", _POLICY),
-    # Its CloudFormation refuses the type.
-    "WebAclAssociation": ("waf.aws_wafv2_web_acl_association.this", {"WebACLArn": "web_acl_arn"}),
+TYPES: dict[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::Authorizer": ("aws_api_gateway_authorizer", "Name"),
+    "AWS::ApiGateway::RequestValidator": ("aws_api_gateway_request_validator", "Name"),
+    "AWS::ApiGateway::RestApi": ("aws_api_gateway_rest_api", "Name"),
+    "AWS::ApiGateway::Stage": ("aws_api_gateway_stage", "StageName"),
+    "AWS::DynamoDB::Table": ("aws_dynamodb_table", "TableName"),
+    "AWS::IAM::Role": ("aws_iam_role", "RoleName"),
+    "AWS::Lambda::Function": ("aws_lambda_function", "FunctionName"),
+    "AWS::Logs::LogGroup": ("aws_cloudwatch_log_group", "LogGroupName"),
 }
-"""By logical id the address in Terraform, and by property the attribute."""
+"""The types of resources with a name: that of Terraform, and the property with the name."""
+
+ADDRESSES = {
+    "PostUpdate": "api.aws_api_gateway_method.update",
+    "PostRollback": "api.aws_api_gateway_method.rollback",
+    "PostApprove": 'api.aws_api_gateway_method.answer["approve"]',
+    "PostReject": 'api.aws_api_gateway_method.answer["reject"]',
+    "AuthorizerRole.Policies.0.PolicyDocument": "api.aws_iam_role_policy.authorizer[0]",
+    "DeadLetterQueuePolicy": "lambda.aws_sqs_queue_policy.dead_letters[0]",
+    "FleetQueuePolicy": "fleet.aws_sqs_queue_policy.this[0]",
+    "FleetDeadLetterQueuePolicy": "fleet.aws_sqs_queue_policy.dead_letters[0]",
+    "NotifyDeadLetterQueuePolicy": "notify.aws_sqs_queue_policy.dead_letters",
+    "PushQueuePolicy": "push.aws_sqs_queue_policy.this",
+    "PushDeadLetterQueuePolicy": "push.aws_sqs_queue_policy.dead_letters[0]",
+    "WebAclAssociation": "waf.aws_wafv2_web_acl_association.this",
+}
+"""The address in Terraform of what has no name: by logical id, or by a property of one."""
+
+_VARIABLES = ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL", "POWERTOOLS_SERVICE_NAME")
+PROPERTIES: dict[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::Method": ("RequestValidatorId",),
+    "AWS::ApiGateway::RequestValidator": ("ValidateRequestBody", "ValidateRequestParameters"),
+    "AWS::ApiGateway::RestApi": ("EndpointConfiguration.Types",),
+    "AWS::ApiGateway::Stage": ("AccessLogSetting.DestinationArn", "AccessLogSetting.Format"),
+    "AWS::DynamoDB::Table": (
+        *("TimeToLiveSpecification.AttributeName", "TimeToLiveSpecification.Enabled"),
+        "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+        *("SSESpecification.KMSMasterKeyId", "SSESpecification.SSEEnabled"),
+    ),
+    "AWS::IAM::Role": ("PermissionsBoundary",),
+    "AWS::Lambda::Function": ("KmsKeyArn",),
+    "AWS::SQS::QueuePolicy": ("Queues", "PolicyDocument"),  # Only where there is TLS.
+    "AWS::WAFv2::WebACLAssociation": ("WebACLArn",),  # Its CloudFormation refuses the type.
+    # The scripts set the concurrency on the emulator.
+    "Function": ("DeadLetterConfig.TargetArn", "ReservedConcurrentExecutions"),
+    # Neither deployment has an authoriser, or posts verdicts.
+    "Authorizer": ("Type", "IdentitySource", "AuthorizerResultTtlInSeconds"),
+    "AuthorizerFunction": (
+        *("Description", "Handler", "MemorySize", "Timeout"),
+        *(f"Environment.Variables.{name}" for name in _VARIABLES),
+    ),
+    "AuthorizerLogGroup": ("RetentionInDays", "KmsKeyId"),
+    "AuthorizerRole": ("Description", "AssumeRolePolicyDocument", "Policies.0.PolicyDocument"),
+    "NotifyRole": ("Description", "AssumeRolePolicyDocument"),
+}
+"""By type, and by logical id, the properties to compare beside the name."""
+
+RENAMED = {
+    "AccessLogSetting": "access_log_settings",
+    "AssumeRolePolicyDocument": "assume_role_policy",
+    "KMSMasterKeyId": "kms_key_arn",
+    "PointInTimeRecoverySpecification": "point_in_time_recovery",
+    "Queues": "queue_url",
+    "SSESpecification": "server_side_encryption",
+    "TimeToLiveSpecification": "ttl",
+    **dict.fromkeys(("LogGroupName", "RoleName", "TableName"), "name"),
+    **dict.fromkeys(("PointInTimeRecoveryEnabled", "SSEEnabled"), "enabled"),
+    **dict.fromkeys(("PolicyDocument", "Policies.0.PolicyDocument"), "policy"),
+}
+"""Properties and parts of them that Terraform has in other words."""
 
 LOGICAL_IDS = {"body-and-parameters": "RequestValidator"}
 """What a stack has of a resource, by its name in Terraform, where CloudFormation has only an id."""
 
+FORMS = {"arn": "arn:", "url": "https://", "id": ""}
+_INDEX = r"module\.(?:ecs_updater\.module\.)?(\w+)(\[0])?"
 
-def compare(stacks: Mapping[str, Stack], plan: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the places that differ."""
+
+class Plan:
+    """What Terraform plans: values by address and, where they are unknown, what they refer to."""
+
+    def __init__(self, plan: Mapping[str, Any]):
+        parts = plan["planned_values"]["root_module"]["child_modules"]
+        parts = [*parts, *(inner for part in parts for inner in part.get("child_modules", []))]
+        self._values: dict[str, dict[str, Any]] = {
+            re.sub(_INDEX, r"\1", found["address"]): found["values"]
+            for part in parts
+            for found in part.get("resources", [])
+        }
+        calls = plan["configuration"]["root_module"]["module_calls"]
+        calls = calls | calls["ecs_updater"]["module"]["module_calls"]
+        self._expressions = {
+            f"{module}.{found['address']}": found.get("expressions", {})
+            for module, call in calls.items()
+            for found in call["module"].get("resources", [])
+        }
+
+    def address(self, resource: Mapping[str, Any]) -> str:
+        """The address of the resource with the name that a stack's has; empty without one."""
+        kind, name = TYPES.get(resource["Type"], ("", ""))
+        own = (kind, resource["Properties"].get(name))
+        for address, values in self._values.items():
+            if own == (address.split(".")[1], values.get(attribute(name))):
+                return address
+        return ""
+
+    def value(self, address: str, path: str) -> tuple[Any, str]:
+        """A value, or the name and the attribute of the resource to which it refers."""
+        value = at(self._values[address], path)
+        if value is not None:
+            return value, ""
+        references = at(self._expressions[re.sub(r"\[.*]$", "", address)], f"{path}.references")
+        if not references:
+            return None, ""
+        referred, _, kind = references[0].rpartition(".")
+        return self._values[f"{address.partition('.')[0]}.{referred}"]["name"], kind
+
+
+def properties(name: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
+    """The properties of a resource to compare."""
+    return PROPERTIES.get(resource["Type"], ()) + PROPERTIES.get(name, ())
+
+
+def compare(stacks: Mapping[str, Stack], plan: Plan) -> Iterator[str]:
+    """Yields the places that differ, or that only a stack has."""
     resources = {name: part for stack in stacks.values() for name, part in stack.resources.items()}
-    for name, (address, attributes) in PLACES.items():
-        for prop, attribute in attributes.items():
-            here = canonical(at(resources[name]["Properties"], prop))
-            there, kind = planned(plan, address, attribute)
+    for place in [*ADDRESSES, *(name for name in PROPERTIES if "::" not in name)]:
+        if place.partition(".")[0] not in resources:
+            yield f"{place} is in no template"
+    for name, resource in resources.items():
+        for prop in properties(name, resource):
+            here = canonical(at(resource["Properties"], prop))
+            address = ADDRESSES.get(f"{name}.{prop}", ADDRESSES.get(name)) or plan.address(resource)
+            if here is None and not address:
+                continue  # As a method without a validator.
+            there, kind = plan.value(address, attribute(prop)) if address else (None, "")
             if kind:  # The name of a resource, where a stack has its ARN, its address or its id.
                 is_same = isinstance(here, str) and here.startswith(FORMS[kind])
                 is_same = is_same and re.split("[:/]", here)[-1] == LOGICAL_IDS.get(there, there)
             else:
                 is_same = here is not None and here == canonical(there)
             if not is_same:
-                yield f"{name}.{prop} is {here!r}, and {address}/{attribute} is {there!r}"
+                yield f"{name}.{prop} is {here!r}, and {address or 'nothing'} has {there!r}"
 
 
-_INDEX = r"(?:module\.ecs_updater\.)?(module\.\w+)(\[0])?"
-FORMS = {"arn": "arn:", "url": "https://", "id": ""}
-
-
-def planned(plan: Mapping[str, Any], address: str, attribute: str) -> tuple[Any, str]:
-    """The planned value, or the name and the attribute of the resource to which it refers."""
-    module, _, name = address.partition(".")
-    parts = plan["planned_values"]["root_module"]["child_modules"]
-    parts = [*parts, *(inner for part in parts for inner in part.get("child_modules", []))]
-    resources = {
-        re.sub(_INDEX, r"\1", found["address"]): found["values"]
-        for part in parts
-        for found in part.get("resources", [])
-    }
-    value = at(resources.get(f"module.{address}"), attribute)
-    if value is not None:
-        return value, ""
-    calls = plan["configuration"]["root_module"]["module_calls"]
-    calls = calls | calls["ecs_updater"]["module"]["module_calls"]
-    configured = calls[module]["module"]["resources"]
-    expressions = {found["address"]: found.get("expressions", {}) for found in configured}
-    references = at(expressions[re.sub(r"\[.*]$", "", name)], f"{attribute}.references")
-    if not references:
-        return None, ""
-    referred, _, kind = references[0].rpartition(".")
-    return resources[f"module.{module}.{referred}"]["name"], kind
+def attribute(prop: str) -> str:
+    """The path in Terraform of a property, where objects are in a list, but not variables."""
+    parts = [prop] if prop in RENAMED else prop.split(".")
+    path = ".0.".join(part if part.isupper() else RENAMED.get(part, snake(part)) for part in parts)
+    return path.replace("variables.0.", "variables.")
 
 
 def at(value: Any, path: str) -> Any:
