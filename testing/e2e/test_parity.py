@@ -88,10 +88,9 @@ SETTINGS = {
 }
 """Every setting of the Makefile that reaches the resources, without its default."""
 
-SCRIPTS = [*(PROJECT / "scripts").glob("deploy-*"), PROJECT / "scripts" / "function.sh"]
 GIVEN = {
     name
-    for path in SCRIPTS
+    for path in (*(PROJECT / "scripts").glob("deploy-*"), PROJECT / "scripts" / "function.sh")
     for name in re.findall(r'"([A-Z][A-Za-z]+)=\$', path.read_text("utf-8"))
 }
 """The parameters that the scripts give."""
@@ -107,7 +106,6 @@ DEFAULTS: dict[str, Any] = {
     "event_image": "registry.example.com/app:1.0",
     "expected_task_definition_family": "a-family",
     "private_registries": ["registry.internal:5000", "10.0.0.7"],
-    "stage_name": "live",
     "deployment_alarms": ["errors", "slow answers"],
     "ecs_rates": ["RegisterTaskDefinition=40/2", "UpdateService=80/0.5"],
     "tag_filters": ["team", "cost center"],
@@ -123,7 +121,6 @@ def other_default(name: str, declared: Mapping[str, Any]) -> Any:
     return found[-1] if found else DEFAULTS[snake(name)]
 
 
-STACK_ROLES = ("ecs-eu-west-1-execution", "ecs-eu-west-1-instance", "alb-eu-west-1")
 POSITION = "the emulator's CloudFormation has one for every mapping"
 REVOKED = "the provider revokes a new group's rule by ports that the emulator's does not have"
 LAUNCHED = "CloudFormation tags what a stack creates, not what a template launches"
@@ -132,23 +129,20 @@ TAGS = ("contact", "ecs-updater", "environment", "owner")
 QUEUES = "mappings.arn:aws:sqs:eu-west-1:000000000000:another-function-"
 MAPPINGS = (f"{QUEUES}fleet.fifo", f"{QUEUES}push")
 RULES = ("completer-deployments", "completer-poll", "push")
-_PARTS = ("completer", "push", "api-logs", "api-status", "target-update", "target-read")
-ROLES = ("-", *(f"-{part}-" for part in _PARTS))
 API = "APIs.another-function-api"
-ROUTES = ("rollback", "update", "deployments/{id}/approve", "deployments/{id}/reject")
 EXPLAINED = {
     **dict.fromkeys(
         (
             *(f"{API}.endpoint", f"{API}.validators", f"{API}.stages.v1.accessLogSettings"),
-            *(f"{API}.routes.POST /{route}.validator" for route in ROUTES),
+            rf"{API}\.routes\.POST [\w/{{}}]+\.validator",
             *(f"tables.another-function-ledger.{part}" for part in ("expires", "recovery", "SSE")),
-            *(f"roles.another-function{part}eu-west-1.PermissionsBoundary" for part in ROLES),
-            *(f"roles.another-stack-{role}.PermissionsBoundary" for role in STACK_ROLES),
+            *(r"functions\.[\w-]+\.KMSKeyArn", r"roles\.[\w-]+\.PermissionsBoundary"),
             "functions.another-function.DeadLetterConfig",
         ),
         "the emulator's CloudFormation ignores it",
     ),
     "policies.another-function-fleet-sender-eu-west-1.tags": "CloudFormation cannot tag it",
+    "profiles.another-stack-ecs-eu-west-1-instance.tags": "CloudFormation cannot tag it",
     **dict.fromkeys(
         (
             *(f"{mapping}.tags" for mapping in MAPPINGS),
@@ -163,12 +157,9 @@ EXPLAINED = {
         for kind in ("network-interface", "volume")
     },
     **{f"{mapping}.StartingPosition": POSITION for mapping in MAPPINGS},
-    **{
-        f"network.another-stack-vpc.groups.another-stack-{group} (groups).out.all": REVOKED
-        for group in ("vpc-tasks", "alb")
-    },
+    **{f"security groups.another-stack-{group}.out.-1": REVOKED for group in ("vpc-tasks", "alb")},
 }
-"""Where the deployments differ, and why. ``parity_unseen`` compares what the emulator ignores."""
+"""Patterns of places that differ, and why. ``parity_unseen`` compares what is ignored."""
 
 FORGOTTEN = {
     # When an interface is deleted; and the security group is in another element of its answer.
@@ -259,9 +250,9 @@ def deployed(workspace: Workspace, targets: list[str]) -> Deployed:
     for tree in workspace.build.glob("terraform-*/tree"):
         environment = {"TF_DATA_DIR": str(tree.parent / "data"), "AWS_REGION": "eu-west-1"}
         environment["AWS_ENDPOINT_URL"] = workspace.endpoint
-        outputs = json.loads(terraform_cli.run(tree, environment, "output", "-json").stdout)
-        outputs = {name: output["value"] for name, output in outputs.items()}
         state_file = tree.parent / "terraform.tfstate"
+        made = json.loads(state_file.read_text("utf-8"))["outputs"]
+        outputs = {name: output["value"] for name, output in made.items()}
         parts = "ledger|lambda|api|fleet"  # Those of 1.0.0.
         addresses = re.compile(rf"module\.ecs_updater\.(module\.(?:{parts}))(\[0])?")
         state_file.write_text(addresses.sub(r"\1", state_file.read_text("utf-8")), "utf-8")
@@ -278,15 +269,14 @@ def deployed(workspace: Workspace, targets: list[str]) -> Deployed:
 
 def unexplained(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
     """The differences of two states that are not explained."""
-    places = "|".join(map(re.escape, EXPLAINED))
-    return [line for line in differences(here, there) if not re.match(places, line)]
+    return [line for line in differences(here, there) if not re.match("|".join(EXPLAINED), line)]
 
 
 def test_both_deployments_are_the_same_but_for_what_is_explained(deployments):
     sides = [deployments[tool].result()[0] for tool in ("CloudFormation", "Terraform")]
     assert unexplained(*sides) == []
     found = list(differences(*sides))
-    assert not [place for place in EXPLAINED if not any(line.startswith(place) for line in found)]
+    assert not [place for place in EXPLAINED if not any(re.match(place, line) for line in found)]
 
 
 def test_terraform_would_change_nothing_but_what_the_emulator_forgets(deployments):
@@ -301,7 +291,7 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
     for tool, other in (("CloudFormation", "Terraform"), ("Terraform", "CloudFormation")):
         for kind, part in states[tool].items():
             for change, changed in mutations({kind: part}):
-                if not change.partition(" ")[2].startswith(tuple(EXPLAINED)):
+                if not re.match("|".join(EXPLAINED), change.partition(" ")[2]):
                     assert unexplained(changed, {kind: states[other][kind]}), f"{tool}: {change}"
 
 
@@ -309,9 +299,15 @@ def test_a_change_of_one_leaf_of_a_deployment_is_noticed(deployments):
 
 
 EVERYTHING = {
-    **{"launch_type": "EC2", "account_log_role": "make", "permissions_boundary": BOUNDARY},
-    **{"kms_key_arn": KEY, "tracing": "Active", "jwks_url": "https://issuer.example.com/keys"},
-    **{"api_auth": "jwt", "jwt_issuer": "https://issuer.example.com", "jwt_audience": "us"},
+    "launch_type": "EC2",
+    "account_log_role": "make",
+    "permissions_boundary": BOUNDARY,
+    "kms_key_arn": KEY,
+    "tracing": "Active",
+    "api_auth": "jwt",
+    "jwt_issuer": "https://issuer.example.com",
+    "jwt_audience": "us",
+    "jwks_url": "https://issuer.example.com/keys",
     "scopes_parameter_name": "/ecs-updater/scopes",
 }
 """The values with which both create every resource."""
@@ -323,16 +319,16 @@ def _written(terraform, workspace, package) -> tuple[dict[str, Stack], unseen.Pl
     (emulator := workspace("plans")).make("emulator-up").succeeded()
     webhooks = {"Name": "webhooks", "SecretString": '{"slack_webhook_url": "https://example.com"}'}
     secret = emulator.client("secretsmanager").create_secret(**webhooks)["ARN"]
-    files = {"lambda_package": str(package), "schemas_directory": str(PROJECT / SCHEMAS)}
-    files["authorizer_package"] = str(package)
+    texts = dict.fromkeys(("lambda_package", "authorizer_package"), str(package))
+    texts |= {"web_acl_arn": USUAL["WebAclArn"], "cluster_name": "ECSCluster"}
+    texts |= {"schemas_directory": str(PROJECT / SCHEMAS)}
     objects = {
         "target": {"home_account": "111111111111", "home_region": "us-east-1", "external_id": "id"},
         "notify": {"webhook_secret_arn": secret, "slack_webhook": True},
     }
-    texts = {"web_acl_arn": USUAL["WebAclArn"], "cluster_name": "ECSCluster"}
     optional = dict.fromkeys(("push", "codepipeline", "operations", "load_balancer"), True)
     place = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": emulator.endpoint}
-    plan = terraform.plan(files | objects | texts | optional | EVERYTHING, **place)
+    plan = terraform.plan(texts | objects | optional | EVERYTHING, **place)
     return stacks(TEMPLATES), unseen.Plan(plan)
 
 

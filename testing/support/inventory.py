@@ -29,6 +29,7 @@ class Listing(NamedTuple):
 LISTINGS = (
     Listing("ecs", "list_task_definitions", "taskDefinitionArns", "", "ACTIVE"),
     Listing("ecs", "list_task_definitions", "taskDefinitionArns", "", "INACTIVE"),
+    Listing("ecs", "list_clusters", "clusterArns", ""),
     Listing("cloudformation", "describe_stacks", "Stacks", "StackName"),
     Listing("ec2", "describe_vpcs", "Vpcs", "VpcId"),
     Listing("ec2", "describe_subnets", "Subnets", "SubnetId"),
@@ -109,10 +110,9 @@ def _listed(client, listing: Listing) -> Iterator[str]:
 
 
 def _clusters(ecs) -> Iterator[str]:
-    """The clusters, and the services and tasks in them."""
+    """The services and tasks in the clusters."""
     for page in pages(ecs, "list_clusters"):
         for cluster in page["clusterArns"]:
-            yield f"ecs cluster {cluster}"
             for services in pages(ecs, "list_services", cluster=cluster):
                 yield from (f"ecs service {service}" for service in services["serviceArns"])
             for tasks in pages(ecs, "list_tasks", cluster=cluster):

@@ -3,43 +3,42 @@ the sentences with which both reject values that do not go together. One line pe
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from e2e.event_suite.comparison import differences
 from support.cloudformation import TEMPLATES
 from support.terraform import TREE
 
-MODULES = {template: f"ecs-updater{template[2:-4]}" for template in TEMPLATES}
-MODULES["02-ecs.yml"] += "-cluster"
+MODULES = {name: "ecs-updater" + name[2:-4].replace("ecs", "ecs-cluster") for name in TEMPLATES}
 """Each template's module."""
 
 WITH_UPDATER = ("04-api.yml", "05-fleet.yml", "07-push.yml", "08-codepipeline.yml")
 """Templates whose functions share what the updater has."""
 
+
+def snake(name: str) -> str:
+    """A name of CloudFormation as Terraform has it."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+UPDATERS = {"updater_role_arn", "updater_cluster_name", "updater_log_group_name"}
 UNTAGGED = "CloudFormation passes no tag of a stack to what a launch template creates"
 ONLY_PARAMETERS = {
     **{("02-ecs.yml", name): UNTAGGED for name in ("environment", "owner", "contact")},
     **{
         (template, name): "an attribute of `updater`, an output of the function's module"
         for template in WITH_UPDATER
-        for name in (
-            "updater_role_arn",
-            "updater_cluster_name",
-            "updater_log_group_name",
-            "ledger_table_name",
-        )
-        # The function of the pushes has a role and a log group of its own.
-        if template != "07-push.yml" or name in ("updater_cluster_name", "ledger_table_name")
+        for name in map(snake, TEMPLATES[template]["Parameters"])
+        if name in UPDATERS | {"ledger_table_name"}
     },
 }
 """Parameters without a variable, and why."""
 
+NAMED = "CloudFormation has AWS::StackName"
 PACKAGED = "`aws cloudformation package` finds schemas and bundle in the template"
 ONLY_VARIABLES = {
-    ("01-vpc.yml", "name"): "CloudFormation has AWS::StackName",
-    ("02-ecs.yml", "name"): "CloudFormation has AWS::StackName",
-    ("06-load-balancer.yml", "name"): "CloudFormation has AWS::StackName",
+    **{(f"{stack}.yml", "name"): NAMED for stack in ("01-vpc", "02-ecs", "06-load-balancer")},
     **{("04-api.yml", name): PACKAGED for name in ("schemas_directory", "authorizer_package")},
     **{(template, "lambda_package"): PACKAGED for template in ("02-ledger.yml", "03-lambda.yml")},
     **{(template, "updater"): "a stack's parameter has no attributes" for template in WITH_UPDATER},
@@ -83,7 +82,10 @@ TYPES |= {"CommaDelimitedList": "list(string)"}
 
 def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator[str]:
     """Yields the differences between a template and the text of its module's ``.tf`` files."""
-    here, there, given = parameters(declared), variables(source), outputs_of(source)
+    here = {snake(name): parameter(said) for name, said in declared["Parameters"].items()}
+    there = variables(source)
+    found = re.findall(r'^output "(\w+)" \{\n  description = (".*")$', source, re.MULTILINE)
+    given = {name: words(json.loads(text)) for name, text in found}
     shared = variables(FUNCTION.read_text("utf-8")) if "updater" in there else {}
     for name, side in (
         *((name, here) for name in ONLY_PARAMETERS),
@@ -108,15 +110,10 @@ def compare(template: str, declared: Mapping[str, Any], source: str) -> Iterator
         for assertion in rule["Assertions"]
     }
     sentences = set(re.findall(r'precondition \{.*?error_message += (".*?")\n', source, re.DOTALL))
-    found = {plain(json.loads(sentence)) for sentence in sentences}
-    found = {sentence for sentence in found if not re.match(ONLY_PRECONDITIONS, sentence)}
-    for sentence in sorted(rules ^ found):
+    conditions = {plain(json.loads(sentence)) for sentence in sentences}
+    conditions = {text for text in conditions if not re.match(ONLY_PRECONDITIONS, text)}
+    for sentence in sorted(rules ^ conditions):
         yield f"{template}: only one side has: {sentence}"
-
-
-def parameters(template: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns the parameters of a template by their names in Terraform, in Terraform's words."""
-    return {snake(name): parameter(declared) for name, declared in template["Parameters"].items()}
 
 
 def parameter(declared: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,26 +166,15 @@ def variables(source: str) -> dict[str, dict[str, Any]]:
 def allowed(name: str, condition: str) -> Any:
     """Returns what a condition allows, as a parameter has it: values, bounds or a pattern."""
     value = rf"var\.{name}"
-    forms: dict[str, Callable[[re.Match[str]], Any]] = {
-        rf"contains\((\[.*]), {value}\)": lambda match: json.loads(match[1]),
-        rf"{value} >= (\S+) && {value} <= (\S+) && {value} == floor\({value}\)": (
-            lambda match: [int(match[1]), int(match[2])]
-        ),
-        rf'can\(regex\((".*"), {value}\)\)': lambda match: json.loads(match[1]),
-        rf'alltrue\(\[for \w+ in {value} : can\(regex\((".*"), \w+\)\)]\)': lambda match: (
-            json.loads(match[1])
-        ),
-    }
-    return next(
-        (read(match) for form, read in forms.items() if (match := re.fullmatch(form, condition))),
-        condition,
-    )
-
-
-def outputs_of(source: str) -> dict[str, str]:
-    """Returns the description of every output that a module declares."""
-    found = re.findall(r'^output "(\w+)" \{\n  description = (".*")$', source, re.MULTILINE)
-    return {name: words(json.loads(text)) for name, text in found}
+    bounds = rf"{value} >= (\S+) && {value} <= (\S+) && {value} == floor\({value}\)"
+    if match := re.fullmatch(bounds, condition):
+        return [int(match[1]), int(match[2])]
+    pattern = rf'can\(regex\((".*"), {value}\)\)'
+    of_each = rf'alltrue\(\[for \w+ in {value} : can\(regex\((".*"), \w+\)\)]\)'
+    for form in (rf"contains\((\[.*]), {value}\)", pattern, of_each):
+        if match := re.fullmatch(form, condition):
+            return json.loads(match[1])
+    return condition
 
 
 def words(sentence: str) -> str:
@@ -202,8 +188,3 @@ def plain(sentence: str) -> str:
     """A sentence with every name of several words, of either side, as words."""
     names = r"\b[A-Za-z]+([A-Z]|_)\w+\b"
     return re.sub(names, lambda name: snake(name[0]).replace("_", " "), sentence).lower()
-
-
-def snake(name: str) -> str:
-    """A name of CloudFormation as Terraform has it."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -9,29 +11,21 @@ Path = tuple[str | int, ...]
 
 def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
     """Yields the path of every value that contains no other."""
-    members = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value if isinstance(value, list) else [])
-    )
-    for key, member in members:
-        yield from leaves(member, (*path, key))
-    if path and (not isinstance(value, (dict, list)) or not value):
+    members = dict(enumerate(value)) if isinstance(value, list) else value
+    if isinstance(members, dict) and members:
+        for key, member in members.items():
+            yield from leaves(member, (*path, key))
+    elif path:
         yield path
 
 
 def mutations(document: Any, *below: str | int) -> Iterator[tuple[str, Any]]:
     """Yields each change and the changed document; with ``below`` only changes of that part."""
-    part = document
-    for key in below:
-        part = part[key]
-    for path in leaves(part, below):
+    for path in leaves(reduce(getitem, below, document), below):
         for verb in ("change", "drop"):
             changed = deepcopy(document)
             *way, last = path
-            parent = changed
-            for key in way:
-                parent = parent[key]
+            parent = reduce(getitem, way, changed)
             if verb == "change":
                 parent[last] = other(parent[last])
             else:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from .inventory import pages
+from .inventory import LISTINGS, pages
 
 Resource = dict[str, Any]
 
@@ -20,18 +20,22 @@ VOLATILE = {
     *("Arn", "CreateDate", "CreatedBy", "LastModified", "ResponseMetadata", "RevisionId"),
     *("CodeSha256", "CodeSize", "PolicyId", "RoleId", "UpdateDate", "DefaultVersionId", "Version"),
     *("EventSourceMappingArn", "LastProcessingResult", "RoleLastUsed", "UUID"),
-    "KMSKeyArn",  # The emulator's CloudFormation ignores it.
     *("arn", "creationTime", "logGroupArn", "storedBytes", "Tags", "tags", "LoadBalancerArns"),
     *("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp"),
     *("StateTransitionedTimestamp", "AlarmConfigurationUpdatedTimestamp"),
+    *("CreatedTimestamp", "LastModifiedTimestamp"),
 }
 METHOD = ("authorizationType", "apiKeyRequired", "requestModels", "requestParameters")
 INTEGRATION = ("type", "httpMethod", "uri", "timeoutInMillis", "passthroughBehavior")
+MODEL = ("description", "contentType", "schema")
 RESPONSE = ("statusCode", "responseParameters", "responseTemplates", "defaultResponse")
 VALIDATOR = ("name", "validateRequestBody", "validateRequestParameters")
 STAGE = ("description", "tracingEnabled", "cacheClusterEnabled", "variables", "accessLogSettings")
 THROTTLING = ("throttlingRateLimit", "throttlingBurstLimit", "cachingEnabled", "dataTraceEnabled")
-SUBNET = ("CidrBlock", "AvailabilityZone", "MapPublicIpOnLaunch")
+GROUP = ("MinSize", "MaxSize", "DesiredCapacity")
+SUBNET = ("CidrBlock", "AvailabilityZone", "MapPublicIpOnLaunch", "VpcId")
+SECURITY_GROUP = ("GroupName", "Description", "IpPermissions", "VpcId")
+BALANCER = ("Scheme", "Type", "SecurityGroups", "AvailabilityZones")
 TABLE = ("TableName", "KeySchema", "AttributeDefinitions", "DeletionProtectionEnabled")
 INDEX = ("IndexName", "KeySchema", "Projection")
 
@@ -47,7 +51,6 @@ class Deployment:
         """Returns all resources by kind and name, and the outputs."""
         state = {
             **{name: self.kind(kind) for name, kind in KINDS.items()},
-            "network": network(self),
             "APIs": rest_apis(self),
             "outputs": {
                 name: ",".join(value) if isinstance(value, list) else value
@@ -62,16 +65,26 @@ class Deployment:
     def kind(self, kind: "Kind") -> dict[str, Any]:
         """Returns the resources of a kind by their names."""
         found = {}
-        for listed in self.pages(kind.service, kind.operation, kind.key, **dict(kind.options)):
-            resource = listed if isinstance(listed, dict) else {kind.name: listed}
+        listing = LISTED[kind.call]
+        attribute = kind.name or listing.id
+        for listed in self.pages(listing.service, kind.call, listing.key, **dict(kind.options)):
+            resource = listed if isinstance(listed, dict) else {attribute: listed}
+            answer = resource
+            if kind.tagged:
+                operation, parameter = TAGS[listing.service]
+                arn = resource[kind.tagged].removesuffix(":*")
+                number = [arn] if parameter == "ResourceArns" else arn
+                answer = self.call(listing.service, operation, **{parameter: number})
+                answer = answer.get("TagDescriptions", [answer])[0]
+            own = tags(answer.get("Tags", answer.get("tags", [])))
+            name = resource[attribute].rpartition("/")[2]
+            if attribute in EC2_IDS:
+                if "Name" not in own:
+                    continue  # It is the account's own.
+                name = self.name(name, own["Name"])
             details = kind.details(self, resource) if kind.details else {}
-            if kind.tags:
-                operation, parameter, source = kind.tags
-                arn = {parameter: resource[source].removesuffix(":*")}
-                answer = self.call(kind.service, operation, **arn)
-                details["tags"] = tags(answer.get("Tags", answer.get("tags")))
-            own = canonical(without(resource, VOLATILE)) if kind.is_listed_whole else {}
-            found[resource[kind.name].rpartition("/")[2]] = {**own, **details}
+            keys = resource.keys() - VOLATILE if kind.keys is None else kind.keys
+            found[name] = {"tags": own, **select(resource, *keys), **details}
         return found
 
     def call(self, service: str, operation: str, **parameters: Any) -> Any:
@@ -90,24 +103,22 @@ class Deployment:
 
 
 class Kind(NamedTuple):
-    """A kind of resource: the listing, its key and the attribute with the name, and the rest."""
+    """A kind of resource: its listing, as the inventory has it, and what is compared."""
 
-    service: str
-    operation: str
-    key: str
-    name: str
-    details: Callable[[Deployment, Resource], Resource] | None
-    is_listed_whole: bool = False
-    """Whether the listing has what is compared; the details are beside it then."""
+    call: str
+    details: Callable[[Deployment, Resource], Resource] | None = None
+    """What the listing does not show."""
+    keys: tuple[str, ...] | None = None
+    """What is compared of the listing: all but what is volatile, if None."""
+    name: str = ""
+    """The attribute with the name, where it is not that of the inventory."""
+    tagged: str = ""
+    """The attribute with which the tags are listed, where they are nowhere else."""
     options: tuple[tuple[str, Any], ...] = ()
-    tags: tuple[str, str, str] | None = None
-    """Where the tags are nowhere else: their operation, its parameter, the attribute with the
-    ARN.
-    """
 
 
 def function(state: Deployment, listed: Resource) -> Resource:
-    """The environment, the concurrency, the callers and the tags of a function."""
+    """The environment, the concurrency and the callers of a function."""
     name = listed["FunctionName"]
     variables = listed.pop("Environment")["Variables"]  # In which an empty text is a value.
     try:
@@ -119,12 +130,11 @@ def function(state: Deployment, listed: Resource) -> Resource:
         "environment": {key: f"={value}" for key, value in variables.items()},
         "concurrency": concurrency.get("ReservedConcurrentExecutions"),
         "callers": canonical([without(statement, {"Sid"}) for statement in policy["Statement"]]),
-        "tags": tags(state.call("lambda", "list_tags", Resource=listed["FunctionArn"])["Tags"]),
     }
 
 
 def role(state: Deployment, listed: Resource) -> Resource:
-    """A role with its policies and tags."""
+    """A role with its policies."""
     of_role = {"RoleName": listed["RoleName"]}
     names = state.pages("iam", "list_role_policies", "PolicyNames", **of_role)
     policy = partial(state.call, "iam", "get_role_policy", **of_role)
@@ -132,12 +142,11 @@ def role(state: Deployment, listed: Resource) -> Resource:
         **canonical(without(state.call("iam", "get_role", **of_role)["Role"], VOLATILE)),
         "policies": {name: canonical(policy(PolicyName=name)["PolicyDocument"]) for name in names},
         "managed": state.pages("iam", "list_attached_role_policies", "AttachedPolicies", **of_role),
-        "tags": tags(state.pages("iam", "list_role_tags", "Tags", **of_role)),
     }
 
 
 def managed_policy(state: Deployment, listed: Resource) -> Resource:
-    """The document of a managed policy, and its tags."""
+    """The document and the tags of a managed policy."""
     policy = state.call("iam", "get_policy", PolicyArn=listed["Arn"])["Policy"]
     version = {"PolicyArn": listed["Arn"], "VersionId": policy["DefaultVersionId"]}
     document = state.call("iam", "get_policy_version", **version)["PolicyVersion"]["Document"]
@@ -151,19 +160,16 @@ def profile(_: Deployment, listed: Resource) -> Resource:
 
 
 def queue(state: Deployment, listed: Resource) -> Resource:
-    """The attributes and tags of a queue."""
+    """The attributes of a queue."""
     url = {"QueueUrl": listed["url"]}
     said = state.call("sqs", "get_queue_attributes", **url, AttributeNames=["All"])
-    times = {key for key in said["Attributes"] if key.endswith("Timestamp")}
-    own = tags(state.call("sqs", "list_queue_tags", **url).get("Tags", {}))
-    return {**canonical(without(said["Attributes"], times)), "tags": own}
+    return canonical(without(said["Attributes"], VOLATILE))
 
 
 def rule(state: Deployment, listed: Resource) -> Resource:
-    """The targets and the tags of a rule."""
+    """The targets of a rule."""
     targets = state.pages("events", "list_targets_by_rule", "Targets", Rule=listed["Name"])
-    own = state.call("events", "list_tags_for_resource", ResourceARN=listed["Arn"])["Tags"]
-    return {"targets": canonical(targets), "tags": tags(own)}
+    return {"targets": canonical(targets)}
 
 
 def table(state: Deployment, listed: Resource) -> Resource:
@@ -185,27 +191,26 @@ def table(state: Deployment, listed: Resource) -> Resource:
 
 
 def cluster(state: Deployment, listed: Resource) -> Resource:
-    """The settings and the tags of a cluster of ECS."""
-    parts = {"clusters": [listed["arn"]], "include": ["TAGS", "SETTINGS"]}
-    (said,) = state.call("ecs", "describe_clusters", **parts)["clusters"]
-    return {"settings": said["settings"], "tags": tags(said.get("tags", []))}
+    """The settings of a cluster of ECS."""
+    settings = {"clusters": [listed["arn"]], "include": ["SETTINGS"]}
+    (said,) = state.call("ecs", "describe_clusters", **settings)["clusters"]
+    return {"settings": said["settings"]}
 
 
 def launch_template(state: Deployment, listed: Resource) -> Resource:
-    """What a template launches; its own tags, and those of what it launches."""
+    """What a template launches, and the tags of that."""
     name = state.name(listed["LaunchTemplateId"], listed["LaunchTemplateName"])
     versions = state.call("ec2", "describe_launch_template_versions", LaunchTemplateName=name)
     (version,) = versions["LaunchTemplateVersions"]
     data = version["LaunchTemplateData"]
     launched = {part["ResourceType"]: tags(part["Tags"]) for part in data.pop("TagSpecifications")}
-    return {**canonical(data), "launched": launched, "tags": tags(listed.get("Tags", []))}
+    return {**canonical(data), "launched": launched}
 
 
 def group(_: Deployment, listed: Resource) -> Resource:
-    """The sizes, the template, the subnets and the tags of a group of instances."""
+    """The template, the subnets and the tags of a group of instances."""
     own = {tag["Key"]: select(tag, "Value", "PropagateAtLaunch") for tag in listed["Tags"]}
     return {
-        **select(listed, "MinSize", "MaxSize", "DesiredCapacity"),
         "template": select(listed["LaunchTemplate"], "LaunchTemplateId", "Version"),
         "subnets": sorted(listed["VPCZoneIdentifier"].split(",")),
         "tags": {key: tag for key, tag in own.items() if not key.startswith("aws:")},
@@ -220,26 +225,17 @@ def dashboard(state: Deployment, listed: Resource) -> Resource:
 
 
 def usage_plan(state: Deployment, listed: Resource) -> Resource:
-    """The keys and the tags of a usage plan."""
+    """The names of the keys of a usage plan."""
     of_plan = {"usagePlanId": listed.pop("id")}
     keys = state.pages("apigateway", "get_usage_plan_keys", "items", **of_plan)
-    return {"keys": [key["id"] for key in keys], "tags": tags(listed["tags"])}
-
-
-def api_key(state: Deployment, listed: Resource) -> Resource:
-    """The description and the tags of a key."""
-    state.name(listed["id"], listed["name"] + "-key")
-    return {**select(listed, "description", "enabled"), "tags": tags(listed["tags"])}
+    return {"keys": [state.name(key["id"], key["name"]) for key in keys]}
 
 
 def target_group(state: Deployment, listed: Resource) -> Resource:
-    """The health check, the delay and the tags of a target group."""
-    arn, call = listed.pop("TargetGroupArn"), partial(state.call, "elbv2")
-    state.name(arn, listed["TargetGroupName"])
-    said = call("describe_target_group_attributes", TargetGroupArn=arn)["Attributes"]
-    (own,) = call("describe_tags", ResourceArns=[arn])["TagDescriptions"]
-    delay = [each for each in said if each["Key"].startswith("deregistration_delay")]
-    return {"delay": delay, "tags": tags(own["Tags"])}
+    """The delay of a target group."""
+    state.name(arn := listed["TargetGroupArn"], listed["TargetGroupName"])
+    said = state.call("elbv2", "describe_target_group_attributes", TargetGroupArn=arn)["Attributes"]
+    return {"delay": [each for each in said if each["Key"].startswith("deregistration_delay")]}
 
 
 def load_balancer(state: Deployment, listed: Resource) -> Resource:
@@ -247,7 +243,6 @@ def load_balancer(state: Deployment, listed: Resource) -> Resource:
     arn, read = {"LoadBalancerArn": listed["LoadBalancerArn"]}, partial(state.pages, "elbv2")
     state.name(listed["DNSName"], f"address of {listed['LoadBalancerName']}")
     said = state.call("elbv2", "describe_load_balancer_attributes", **arn)["Attributes"]
-    (own,) = state.call("elbv2", "describe_tags", ResourceArns=[*arn.values()])["TagDescriptions"]
     listeners = read("describe_listeners", "Listeners", **arn)
     rules = {
         state.name(rule["RuleArn"], f"rule {rule['Priority']}"): canonical(rule["Conditions"])
@@ -255,123 +250,75 @@ def load_balancer(state: Deployment, listed: Resource) -> Resource:
         for rule in read("describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
     }
     return {
-        **select(listed, "Scheme", "Type", "SecurityGroups", "AvailabilityZones"),
         "listeners": [select(each, "Port", "Protocol", "DefaultActions") for each in listeners],
         "rules": rules,
         "headers": [each for each in said if "invalid_header" in each["Key"]],
-        "tags": tags(own["Tags"]),
     }
 
 
-_IAM, _EC2, _GROUPS = "InstanceProfile", "LaunchTemplate", "AutoScalingGroup"
-KINDS = {
-    "functions": Kind("lambda", "list_functions", "Functions", "FunctionName", function, True),
-    "mappings": Kind(
-        *("lambda", "list_event_source_mappings", "EventSourceMappings", "EventSourceArn"),
-        *(None, True, (), ("list_tags", "Resource", "EventSourceMappingArn")),
-    ),
-    "roles": Kind("iam", "list_roles", "Roles", "RoleName", role),
-    "policies": Kind(
-        *("iam", "list_policies", "Policies", "PolicyName", managed_policy),
-        options=(("Scope", "Local"),),
-    ),
-    "profiles": Kind("iam", "list_instance_profiles", f"{_IAM}s", f"{_IAM}Name", profile),
-    "log groups": Kind(
-        *("logs", "describe_log_groups", "logGroups", "logGroupName", None, True, ()),
-        ("list_tags_for_resource", "resourceArn", "arn"),
-    ),
-    "queues": Kind("sqs", "list_queues", "QueueUrls", "url", queue),
-    "alarms": Kind(
-        *("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName", None, True, ()),
-        ("list_tags_for_resource", "ResourceARN", "AlarmArn"),
-    ),
-    "dashboards": Kind(
-        *("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName", dashboard)
-    ),
-    "rules": Kind("events", "list_rules", "Rules", "Name", rule, True),
-    "tables": Kind("dynamodb", "list_tables", "TableNames", "name", table),
-    "clusters": Kind("ecs", "list_clusters", "clusterArns", "arn", cluster),
-    "templates": Kind(
-        "ec2", "describe_launch_templates", f"{_EC2}s", f"{_EC2}Name", launch_template
-    ),
-    "groups": Kind(
-        *("autoscaling", "describe_auto_scaling_groups", f"{_GROUPS}s", f"{_GROUPS}Name", group)
-    ),
-    "target groups": Kind(
-        "elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName", target_group, True
-    ),
-    "load balancers": Kind(
-        "elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName", load_balancer
-    ),
-    "keys": Kind("apigateway", "get_api_keys", "items", "name", api_key),
-    "plans": Kind("apigateway", "get_usage_plans", "items", "name", usage_plan, True),
+def vpc(state: Deployment, listed: Resource) -> Resource:
+    """Whether a VPC has names of DNS."""
+    of_vpc = partial(state.call, "ec2", "describe_vpc_attribute", VpcId=listed["VpcId"])
+    keys = ("EnableDnsSupport", "EnableDnsHostnames")
+    return {key: canonical(of_vpc(Attribute=f"e{key[1:]}")[key]) for key in keys}
+
+
+def route_table(_: Deployment, listed: Resource) -> Resource:
+    """The routes and the subnets of a route table."""
+    routes = [select(route, "DestinationCidrBlock", "GatewayId") for route in listed["Routes"]]
+    subnets = [each.get("SubnetId") for each in listed.get("Associations", [])]
+    return {"routes": routes, "subnets": subnets}
+
+
+def security_group(_: Deployment, listed: Resource) -> Resource:
+    """What a security group lets out, by protocol and ports."""
+    out = listed["IpPermissionsEgress"]
+    ways = {f"{way['IpProtocol']} {way.get('FromPort')}-{way.get('ToPort')}": way for way in out}
+    return {"out": ways}
+
+
+EC2_IDS = ("VpcId", "SubnetId", "InternetGatewayId", "RouteTableId", "GroupId")
+"""The ids of resources whose name is a tag."""
+
+LISTED = {listing.call: listing for listing in LISTINGS}
+TAGS = {
+    **dict.fromkeys(("cloudwatch", "events"), ("list_tags_for_resource", "ResourceARN")),
+    **dict.fromkeys(("ecs", "logs"), ("list_tags_for_resource", "resourceArn")),
+    "elbv2": ("describe_tags", "ResourceArns"),
+    "iam": ("list_role_tags", "RoleName"),
+    "lambda": ("list_tags", "Resource"),
+    "sqs": ("list_queue_tags", "QueueUrl"),
 }
+"""What lists tags, and its parameter."""
 
-
-ATTRIBUTE = ("ec2", "describe_vpc_attribute")
-ATTRIBUTES = {"EnableDnsSupport": "enableDnsSupport", "EnableDnsHostnames": "enableDnsHostnames"}
-
-
-def network(state: Deployment) -> dict[str, Any]:
-    """The VPCs that have a name, and what is in them, each by its name."""
-    found: dict[str, Any] = {}
-    for vpc in state.pages("ec2", "describe_vpcs", "Vpcs"):
-        if vpc.get("Tags"):  # Not the account's own.
-            found[state.name(vpc["VpcId"], tags(vpc["Tags"])["Name"])] = {
-                **{kind: content(state, vpc["VpcId"], kind) for kind in CONTENT},
-                **{
-                    key: canonical(state.call(*ATTRIBUTE, VpcId=vpc["VpcId"], Attribute=name)[key])
-                    for key, name in ATTRIBUTES.items()
-                },
-                "CidrBlock": vpc["CidrBlock"],
-                "tags": tags(vpc["Tags"]),
-            }
-    return found
-
-
-def content(state: Deployment, vpc: str, kind: str) -> dict[str, Any]:
-    """The resources of a kind in a VPC that have a name."""
-    operation, key, number, where, read = CONTENT[kind]
-    found = {}
-    options = {"Filters": [{"Name": where, "Values": [vpc]}]}
-    for resource in state.pages("ec2", operation, key, **options):
-        if own := tags(resource.get("Tags", [])):
-            name = state.name(resource[number], f"{own['Name']} ({kind})")
-            found[name] = {**read(resource), "tags": own}
-    return found
-
-
-def ports(way: Mapping[str, Any]) -> str:
-    """The protocol and the ports of a rule of a security group."""
-    protocol = way["IpProtocol"]
-    return "all" if protocol == "-1" else f"{protocol} {way['FromPort']}-{way['ToPort']}"
-
-
-CONTENT: dict[str, tuple[str, str, str, str, Callable[[Resource], Resource]]] = {
-    "subnets": (
-        *("describe_subnets", "Subnets", "SubnetId", "vpc-id"),
-        lambda subnet: select(subnet, *SUBNET),
+KINDS = {
+    "functions": Kind("list_functions", function, tagged="FunctionArn"),
+    "mappings": Kind(
+        "list_event_source_mappings", name="EventSourceArn", tagged="EventSourceMappingArn"
     ),
-    "gateways": (
-        *("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
-        *("attachment.vpc-id", lambda _: {}),
+    "roles": Kind("list_roles", role, (), tagged="RoleName"),
+    "policies": Kind("list_policies", managed_policy, (), options=(("Scope", "Local"),)),
+    "profiles": Kind("list_instance_profiles", profile, ()),
+    "log groups": Kind("describe_log_groups", tagged="arn"),
+    "queues": Kind("list_queues", queue, (), "url", "url"),
+    "alarms": Kind("describe_alarms", tagged="AlarmArn"),
+    "dashboards": Kind("list_dashboards", dashboard, ()),
+    "rules": Kind("list_rules", rule, tagged="Arn"),
+    "tables": Kind("list_tables", table, (), "name"),
+    "clusters": Kind("list_clusters", cluster, (), "arn", "arn"),
+    "templates": Kind("describe_launch_templates", launch_template, ()),
+    "groups": Kind("describe_auto_scaling_groups", group, GROUP),
+    "target groups": Kind("describe_target_groups", target_group, tagged="TargetGroupArn"),
+    "load balancers": Kind(
+        "describe_load_balancers", load_balancer, BALANCER, tagged="LoadBalancerArn"
     ),
-    "tables": (
-        *("describe_route_tables", "RouteTables", "RouteTableId", "vpc-id"),
-        lambda routes: {
-            "routes": [
-                select(way, "DestinationCidrBlock", "GatewayId") for way in routes["Routes"]
-            ],
-            "subnets": [way.get("SubnetId") for way in routes.get("Associations", [])],
-        },
-    ),
-    "groups": (
-        *("describe_security_groups", "SecurityGroups", "GroupId", "vpc-id"),
-        lambda security_group: {
-            **select(security_group, "GroupName", "Description", "IpPermissions"),
-            "out": {ports(way): way for way in security_group["IpPermissionsEgress"]},
-        },
-    ),
+    "keys": Kind("get_api_keys", None, ("description", "enabled"), "name"),
+    "plans": Kind("get_usage_plans", usage_plan, None, "name"),
+    "VPCs": Kind("describe_vpcs", vpc, ("CidrBlock",)),
+    "subnets": Kind("describe_subnets", None, SUBNET),
+    "gateways": Kind("describe_internet_gateways", None, ("Attachments",)),
+    "routes": Kind("describe_route_tables", route_table, ("VpcId",)),
+    "security groups": Kind("describe_security_groups", security_group, SECURITY_GROUP),
 }
 
 
@@ -406,12 +353,11 @@ def rest_apis(state: Deployment) -> dict[str, Any]:
             },
             "validators": list(valid.values()),
             "models": {
-                model["name"]: select(model, "description", "contentType", "schema")
-                for model in parts("get_models", limit=500)
+                part["name"]: select(part, *MODEL) for part in parts("get_models", limit=500)
             },
             "responses": {
-                response["responseType"]: select(response, *RESPONSE)
-                for response in parts("get_gateway_responses")
+                part["responseType"]: select(part, *RESPONSE)
+                for part in parts("get_gateway_responses")
             },
             "deployments": canonical([own.get("description") for own in parts("get_deployments")]),
             "stages": {

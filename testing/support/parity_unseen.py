@@ -20,8 +20,9 @@ TYPES: dict[str, tuple[str, ...]] = {
     "AWS::IAM::Role": ("aws_iam_role", "RoleName"),
     "AWS::Lambda::Function": ("aws_lambda_function", "FunctionName"),
     "AWS::Logs::LogGroup": ("aws_cloudwatch_log_group", "LogGroupName"),
+    "AWS::SQS::QueuePolicy": ("aws_sqs_queue_policy", "Queues"),
 }
-"""The types of resources with a name: that of Terraform, and the property with the name."""
+"""By type that of Terraform, and the property with which a resource is found."""
 
 ADDRESSES = {
     "PostUpdate": "api.aws_api_gateway_method.update",
@@ -29,15 +30,9 @@ ADDRESSES = {
     "PostApprove": 'api.aws_api_gateway_method.answer["approve"]',
     "PostReject": 'api.aws_api_gateway_method.answer["reject"]',
     "AuthorizerRole.Policies.0.PolicyDocument": "api.aws_iam_role_policy.authorizer[0]",
-    "DeadLetterQueuePolicy": "lambda.aws_sqs_queue_policy.dead_letters[0]",
-    "FleetQueuePolicy": "fleet.aws_sqs_queue_policy.this[0]",
-    "FleetDeadLetterQueuePolicy": "fleet.aws_sqs_queue_policy.dead_letters[0]",
-    "NotifyDeadLetterQueuePolicy": "notify.aws_sqs_queue_policy.dead_letters",
-    "PushQueuePolicy": "push.aws_sqs_queue_policy.this",
-    "PushDeadLetterQueuePolicy": "push.aws_sqs_queue_policy.dead_letters[0]",
     "WebAclAssociation": "waf.aws_wafv2_web_acl_association.this",
 }
-"""The address in Terraform of what has no name: by logical id, or by a property of one."""
+"""The other addresses in Terraform: by logical id, or by a property of one."""
 
 _VARIABLES = ("JWT_ISSUER", "JWT_AUDIENCE", "JWKS_URL", "POWERTOOLS_SERVICE_NAME")
 PROPERTIES: dict[str, tuple[str, ...]] = {
@@ -52,7 +47,7 @@ PROPERTIES: dict[str, tuple[str, ...]] = {
     ),
     "AWS::IAM::Role": ("PermissionsBoundary",),
     "AWS::Lambda::Function": ("KmsKeyArn",),
-    "AWS::SQS::QueuePolicy": ("Queues", "PolicyDocument"),  # Only where there is TLS.
+    "AWS::SQS::QueuePolicy": ("PolicyDocument",),  # Only where there is TLS.
     "AWS::WAFv2::WebACLAssociation": ("WebACLArn",),  # Its CloudFormation refuses the type.
     # The scripts set the concurrency on the emulator.
     "Function": ("DeadLetterConfig.TargetArn", "ReservedConcurrentExecutions"),
@@ -111,11 +106,20 @@ class Plan:
     def address(self, resource: Mapping[str, Any]) -> str:
         """The address of the resource with the name that a stack's has; empty without one."""
         kind, name = TYPES.get(resource["Type"], ("", ""))
-        own = (kind, resource["Properties"].get(name))
-        for address, values in self._values.items():
-            if own == (address.split(".")[1], values.get(attribute(name))):
+        here = canonical(resource["Properties"].get(name))
+        for address in self._values:
+            if address.split(".")[1] == kind and self.is_same(here, address, attribute(name)):
                 return address
         return ""
+
+    def is_same(self, here: Any, address: str, path: str) -> bool:
+        """Whether a value of a stack is that at a path of an address."""
+        there, kind = self.value(address, path)
+        if not kind:
+            return here is not None and here == canonical(there)
+        # The name of a resource, where a stack has its ARN, its address or its id.
+        is_form = isinstance(here, str) and here.startswith(FORMS[kind])
+        return is_form and re.split("[:/]", here)[-1] == LOGICAL_IDS.get(there, there)
 
     def value(self, address: str, path: str) -> tuple[Any, str]:
         """A value, or the name and the attribute of the resource to which it refers."""
@@ -146,14 +150,8 @@ def compare(stacks: Mapping[str, Stack], plan: Plan) -> Iterator[str]:
             address = ADDRESSES.get(f"{name}.{prop}", ADDRESSES.get(name)) or plan.address(resource)
             if here is None and not address:
                 continue  # As a method without a validator.
-            there, kind = plan.value(address, attribute(prop)) if address else (None, "")
-            if kind:  # The name of a resource, where a stack has its ARN, its address or its id.
-                is_same = isinstance(here, str) and here.startswith(FORMS[kind])
-                is_same = is_same and re.split("[:/]", here)[-1] == LOGICAL_IDS.get(there, there)
-            else:
-                is_same = here is not None and here == canonical(there)
-            if not is_same:
-                yield f"{name}.{prop} is {here!r}, and {address or 'nothing'} has {there!r}"
+            if not address or not plan.is_same(here, address, attribute(prop)):
+                yield f"{name}.{prop} is {here!r}, and {address or 'nothing'} differs"
 
 
 def attribute(prop: str) -> str:
