@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from typing import Any
 
 import boto3
@@ -15,6 +16,13 @@ from terminal import fail
 OWNERSHIP_TAG = "ecs-updater"
 
 
+def make_client(session: boto3.Session, service: str) -> Any:
+    """Returns a client of a service."""
+    # The first call is to STS: a missing account is reported quickly.
+    retries = {"mode": "standard", "total_max_attempts": 3 if service == "sts" else 8}
+    return session.client(service, config=Config(retries=retries))
+
+
 class Project:
     """The resources of one stack name, which stay with their stack, and whether one is left."""
 
@@ -23,21 +31,11 @@ class Project:
         self.stack_name = stack_name
         self.something_is_left = False
         self.spared: set[str] = set()
-        self._session = session or boto3.Session()
-        self._clients: dict[str, Any] = {}
+        self.client = cache(partial(make_client, session or boto3.Session()))
         sts = self.client("sts")
         self.region: str = sts.meta.region_name
         self.partition: str = sts.meta.partition
         self.account: str = sts.get_caller_identity()["Account"]
-
-    def client(self, service: str) -> Any:
-        """Returns the client of a service, always the same one."""
-        if service not in self._clients:
-            # The first call is to STS: a missing account is reported quickly.
-            attempts = 3 if service == "sts" else 8
-            config = Config(retries={"mode": "standard", "total_max_attempts": attempts})
-            self._clients[service] = self._session.client(service, config=config)
-        return self._clients[service]
 
     def fill(self, text: str, **values: str) -> str:
         """Returns a text with the values of `{KEY}`, also of `{stack}` and its place in AWS."""

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from teardown.aws import StillThere, skipping_missing, tags_in, until
 from teardown.project import OWNERSHIP_TAG, Project
 from terminal import say
@@ -60,14 +58,13 @@ def delete_stack(project: Project, stack_id: str) -> None:
         if status() == "DELETE_COMPLETE":
             return
     reasons: list[str] = []
-    listing = "cloudformation describe_stack_events StackName -> StackEvents"
-    for event in project.call(listing, stack_id):  # The newest first.
-        state = event["ResourceStatus"]
-        is_stack = event.get("PhysicalResourceId") == stack_id
-        if is_stack and state == "DELETE_IN_PROGRESS":
+    listing = """cloudformation describe_stack_events StackName -> StackEvents[]
+      .[PhysicalResourceId, ResourceStatus, LogicalResourceId, ResourceStatusReason]"""
+    for number, state, name, why in project.call(listing, stack_id):  # The newest first.
+        if number == stack_id and state == "DELETE_IN_PROGRESS":
             break
-        if not is_stack and state == "DELETE_FAILED":
-            reasons.insert(0, f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}")
+        if number != stack_id and state == "DELETE_FAILED":
+            reasons.insert(0, f"{name}: {why}")
     raise StillThere(f"it is {status()}. {'; '.join(reasons)}")
 
 
@@ -87,8 +84,7 @@ def writes_logs_of_others(project: Project, name: str) -> bool:
         stages = list(_stages_with_logs(project))
     setting = "the settings of API Gateway"
     if stages:
-        logs = f"which writes the logs of {', '.join(stages)} with it"
-        say(f"role {name} stays in {setting}, {logs}")
+        say(f"role {name} stays in {setting}, which writes the logs of {', '.join(stages)} with it")
     else:
         say(f"removing role {name} from {setting}")
         nothing = {"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}
@@ -121,12 +117,9 @@ def delete_cluster(project: Project, name: str) -> None:
 
 def find_bucket(project: Project, name: str) -> list[dict[str, Any]]:
     """Finds the bucket with its tags."""
-    text = "s3 get_bucket_tagging Bucket ExpectedBucketOwner={account} -> TagSet"
-    try:
+    with skipping_missing():  # The bucket, which the next call notices, or its tags.
+        text = "s3 get_bucket_tagging Bucket ExpectedBucketOwner={account} -> TagSet"
         return [{"Tags": project.call(text, name)}]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchTagSet":
-            raise
     # Empty and without tags it is from a run that was killed just after its creation.
     return [{"Tags": {} if project.call(_VERSIONS, name) else {OWNERSHIP_TAG: project.stack_name}}]
 
