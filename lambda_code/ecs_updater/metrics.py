@@ -63,8 +63,8 @@ def count_rejected_message(message_id: str) -> None:
 def measure_run(*, open_updates: int, oldest_seconds: float, overdue: int, skipped: int) -> None:
     """Measures what a run of the reconciler over all services leaves.
 
-    `oldest_seconds`: age of the oldest open update. `overdue`: updates that are open for longer
-    than OPEN_UPDATE_MAX_HOURS. `skipped`: entries or services that it could not reconcile.
+    `oldest_seconds`: age of the oldest open update. `overdue`: updates without a change for
+    longer than OPEN_UPDATE_MAX_HOURS. `skipped`: entries or services that it could not reconcile.
     """
     _put(
         {

@@ -26,7 +26,7 @@ locals {
 
   entries = {
     "skipped-entries" = { metric = "SkippedEntries", text = "Every run of the reconciler skipped an entry of the ledger or a service" }
-    "overdue-updates" = { metric = "OverdueUpdates", text = "An update is open for longer than OPEN_UPDATE_MAX_HOURS" }
+    "overdue-updates" = { metric = "OverdueUpdates", text = "An open update had no change in ECS for longer than OPEN_UPDATE_MAX_HOURS" }
   }
 
   # Dead-letter queues. SQS sends no metrics for a queue that has been idle for hours.
