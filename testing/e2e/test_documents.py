@@ -176,7 +176,9 @@ def run(here: Workspace, copy: Path, page: Page, output: Path) -> subprocess.Com
         "PATH": f"{copy.parent}/environment/bin:{TOOLS}/aws/bin:{os.environ['PATH']}",
     }
     trap = """trap 'echo "failed: $BASH_COMMAND" >&2; tail -n 20 "$OUTPUT"/* 2>&1' ERR\n"""
-    command = ["bash", "-eu", "-o", "pipefail", "-c", trap + page.script]
+    # Version 1 of the aws cli does not use AWS_ENDPOINT_URL for SQS.
+    aws = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
+    command = ["bash", "-eu", "-o", "pipefail", "-c", trap + aws + page.script]
     return subprocess.run(
         command, cwd=copy, env=shell, capture_output=True, text=True, timeout=900, check=False
     )
