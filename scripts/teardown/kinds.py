@@ -53,8 +53,8 @@ function: {function}-codepipeline {function}-push {function}-fleet {function}-ap
   find     lambda get_function FunctionName -> [@]
   delete   lambda delete_function FunctionName
 dashboard: {function}
-  find     cloudwatch get_dashboard DashboardName -> [{id: DashboardName, arn: 'arn:{partition}:
-           cloudwatch:{region}:{account}:alarm:{name}-failed-updates'}]
+  find     cloudwatch get_dashboard DashboardName -> [{id: DashboardName,
+           arn: 'arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}-failed-updates'}]
   tags     cloudwatch list_tags_for_resource ResourceARN
   delete   cloudwatch delete_dashboards DashboardNames[]
 alarm: {function}-failed-updates {function}-

@@ -143,7 +143,7 @@ def test_a_protected_table_outlives_make_clean_and_the_next_deployment_takes_it_
         assert done.status == 0, done.output
         if is_first:
             dynamodb.put_item(TableName=TABLE, Item=item)
-        assert dynamodb.scan(TableName=TABLE)["Items"] == [item]
+        assert dynamodb.get_item(TableName=TABLE, Key=item)["Item"] == item
         cleaned = here.make("clean", environment={"KEEP_EMULATOR": "yes"})
         assert (
             cleaned.status

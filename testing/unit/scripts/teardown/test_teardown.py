@@ -551,6 +551,17 @@ REMOVED = {
             ("lambda", "get_event_source_mapping", "ResourceNotFoundException"),
         ],
     ),
+    "a dashboard, by the tags of an alarm": (
+        ("dashboard", "f"),
+        [
+            ("cloudwatch", "get_dashboard", {"DashboardName": "f"}, {"DashboardName": "f"}),
+            (
+                *("cloudwatch", "list_tags_for_resource", {"Tags": OURS}),
+                {"ResourceARN": f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:f-failed-updates"},
+            ),
+            ("cloudwatch", "delete_dashboards", {}, {"DashboardNames": ["f"]}),
+        ],
+    ),
     "an alarm that is missing": (
         ("alarm", "a"),
         [
