@@ -6,11 +6,13 @@ except a failed rollback, which needs an operator. No line has the environment, 
 a credential.
 """
 
+import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -26,9 +28,15 @@ from .errors import (
     one_line,
 )
 
-logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater")
+logger = Logger(
+    service=os.environ.get("POWERTOOLS_SERVICE_NAME") or "ecs-updater",
+    # In ASCII: a text can have a lone surrogate, which no stream can encode.
+    json_serializer=partial(json.dumps, default=str, separators=(",", ":")),
+)
 
 Answer = Mapping[str, Any]
+
+_CHANGES_LOGGED = 100
 
 
 def log_missing_ledger(table: object) -> None:
@@ -95,10 +103,23 @@ def log_update(event: Any, call: Call, work: Callable[[], Answer]) -> Answer:
         body = answer["body"]
         return {
             "service_arn": body.get("AFTER", {}).get("serviceArn"),
-            **{name: body.get(name) for name in ("changed", "changes", "deployment")},
+            **{name: body.get(name) for name in ("changed", "deployment")},
+            "changes": _shortened(body.get("changes")),
         }
 
     return _log("update", event, call, work, fields)
+
+
+def _shortened(changes: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Returns changes for the log, whose lines have at most 256 KB. None: there are none."""
+    if changes is None:
+        return None
+    shown = [
+        {name: one_line(value) if isinstance(value, str) else value for name, value in each.items()}
+        for each in changes[:_CHANGES_LOGGED]
+    ]
+    more = len(changes) - len(shown)
+    return [*shown, {"what": f"and {more} more"}] if more else shown
 
 
 def log_run(call: Call, work: Callable[[], Answer]) -> Answer:

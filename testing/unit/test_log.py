@@ -15,7 +15,7 @@ from ecs_updater.deployments.reconciler import reconcile
 from ecs_updater.errors import RolloutRollbackFailedError, RolloutRolledBackError
 from ecs_updater.handlers import update as handler
 from ecs_updater.ledger.entry import Entry, Side
-from ecs_updater.log import log_ended, log_run
+from ecs_updater.log import log_ended, log_run, log_update, logger
 from fakes.fleet import Fleet
 from support.fleet_run import FleetRun
 
@@ -117,3 +117,17 @@ def test_a_callers_typo_is_one_warning_without_a_traceback(log, event):
     (line,) = log()
     assert (line["level"], line["error_type"]) == ("WARNING", "InvalidEventError")
     assert line["request_id"] == ("typo" if event else "message-1") and "exception" not in line
+
+
+def test_a_line_has_at_most_a_hundred_changes_each_shortened(log):
+    changes = [{"what": "tag.a", "from": None, "to": "x" * 300_000}] * 103
+    answer = {"body": {"changed": True, "changes": changes}}
+    assert log_update({}, Call("r"), lambda: answer) is answer
+    (line,) = log()
+    assert line["changes"][-1] == {"what": "and 3 more"} and len(line["changes"]) == 101
+    assert len(line["changes"][0]["to"]) == 300 and line["changes"][0]["from"] is None
+
+
+def test_a_text_that_no_stream_can_encode_is_logged(log):
+    logger.info("a", message_id="\ud800")
+    assert log()[0]["message_id"] == "\ud800"

@@ -1,5 +1,6 @@
 """Checks all entries before anything is sent: each by the function's checks, and all together."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -108,6 +109,7 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
         for violation in violations
         if violation.validator in ("type", "required") or not isinstance(violation.instance, dict)
     ]
+    wrong += (path for violation in violations for path in _unknown_members(violation))
     yield from _problems_beside_schema(entry, event, schema, [*wrong, *images], settings)
 
 
@@ -136,6 +138,19 @@ def _problems_of_violation(
     elif validator == "type" and expected == "integer":
         advice = number_advice(value)
     yield Problem(position, name, message + advice)
+
+
+def _unknown_members(violation: ValidationError) -> Iterator[tuple[Any, ...]]:
+    """Yields the path of each member of a map that the schema does not allow."""
+    path, rules, instance = tuple(violation.absolute_path), violation.schema, violation.instance
+    if violation.validator != "additionalProperties" or not path or not isinstance(rules, dict):
+        return
+    for name in instance if isinstance(instance, dict) else ():
+        patterns = rules.get("patternProperties", ())
+        if name not in rules.get("properties", ()) and not any(
+            re.search(p, name) for p in patterns
+        ):
+            yield (*path, name)
 
 
 def _wrong_images(event: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -582,3 +582,17 @@ def test_an_endless_file_is_read_to_its_limit_only():
         CommandError, match="/dev/zero:1:1: the file has more than 16,777,216 bytes"
     ):
         read_entries(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "fields, sentence",
+    [
+        ({"ecs_tag": {"AwS:a": {"b": "c"}}}, "ecs_tag: 'AwS:a' does not match any of the regexes"),
+        ({"run_before": {"command": ["x"], "ecs_cpu": 1}}, "run_before: unknown field ecs_cpu"),
+    ],
+    ids=["tag", "run_before"],
+)
+def test_an_unknown_member_of_a_map_is_reported_whatever_its_value(fields, sentence):
+    event = {"ecs_cluster_name": "c", "ecs_service_name": "s", "ecs_image_name": "a", "ecs_tag": {}}
+    found = problems(json.dumps([event | fields]), "x.json")
+    assert [problem for problem in found if f"deployments[0].{sentence}" in problem], found
