@@ -255,16 +255,20 @@ def _places(value: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]
 def hidden_secrets(value: Any) -> tuple[set[str], set[str]]:
     """Returns the secrets of a JSON value at places where values are shown, and at those where they
     are hidden: under a name of SECRET_NAMES or of a name that is almost one, or in a text with one.
+
+    The value of a variable is hidden if the name says that it is a token: docs/event.md.
     """
     shown: set[str] = set()
     hidden: set[str] = set()
 
-    def visit(value: Any, is_hidden: bool) -> None:
+    def visit(value: Any, is_hidden: bool, parent: Any = None) -> None:
         if isinstance(value, str):
             found = SECRET.findall(value)
             (hidden if is_hidden or _is_secret(value) else shown).update(found)
         for name, member in members_of(value):
-            visit(member, is_hidden or (isinstance(name, str) and _is_secret(name)))
+            is_shown = parent == "ecs_environment" and isinstance(member, str) and name != "TOKEN"
+            is_secret = isinstance(name, str) and _is_secret(name)
+            visit(member, not is_shown and (is_hidden or is_secret), name)
 
     visit(value, False)
     return shown, hidden

@@ -151,7 +151,7 @@ def violations(setting: Setting, event: Event, answer: Answer) -> Iterator[str]:
             yield f"an error that is not documented: {kind}: {answer.texts[0][:300]}"
     if answer.is_refused and setting.written and not setting.is_recovered:
         yield f"written after a refusal: {setting.written}"
-    if answer.is_refused and answer.is_error and setting.noted:
+    if answer.is_refused and answer.is_error and setting.noted and not setting.is_recovered:
         yield f"noted after a refusal: {setting.noted}"
     if found := setting.disallowed():
         yield f"written against an allow list: {found}"
@@ -162,9 +162,9 @@ def violations(setting: Setting, event: Event, answer: Answer) -> Iterator[str]:
         )
         if len(text.encode()) > most:
             yield f"a text over its limit: {len(text)} characters, {text[:200]}"
-    for line in setting.log.getvalue().splitlines():
+    for line in setting.log.getvalue().split("\n")[:-1]:
         if len(line.encode()) > LOG_LINE_LIMIT:
-            yield f"a log line of {len(line)} characters"
+            yield f"a log line over its limit: {len(line)} characters, {line[:300]}"
         if "exception" in (found := json.loads(line)):
             where = found["exception"].rpartition("File")[2]
             yield f"a defect is logged {found['exception_name']} {where}: {line[:300]}"

@@ -36,7 +36,7 @@ from .answers import (
     hidden_in_text,
     replaced,
 )
-from .mutation import SECRET, members_of
+from .mutation import SECRET, Generator, members_of
 from .setting import Setting
 
 
@@ -59,7 +59,7 @@ def queue(setting: Setting) -> Event:
         for _ in range(draw.pick((1, 1, 1, 1, 2, 5)))
     ]
     records = [samples.message(draw, body, setting.now()) for body in bodies]
-    text, event = delivered(draw, lambda _: envelope(draw, {"Records": records}))
+    text, event = _of_queue(draw, records)
 
     def invoke() -> Answer:
         queues = {"QUEUE": setting.queue, "DEAD_LETTER_QUEUE": setting.dead_letter_queue}
@@ -82,7 +82,7 @@ def pushes(setting: Setting) -> Event:
         for _ in range(draw.pick((1, 1, 2, 5)))
     ]
     records = [samples.message(draw, body, setting.now()) for body in bodies]
-    text, event = delivered(draw, lambda _: envelope(draw, {"Records": records}))
+    text, event = _of_queue(draw, records)
     tagging: Any = SimulatedTagging(world.ecs)
     clients = Clients(world.boundary, tagging, setting.queue, world.table)  # type: ignore[arg-type]
 
@@ -141,7 +141,8 @@ def jobs(setting: Setting, client: Any) -> Event:
         for result in filter(None, [pipeline.result, pipeline.failure]):
             answer.texts.append(json.dumps(result, ensure_ascii=False))
             answer.names.append(str(result.get("operation", "")))
-        answer.wrong += [str(refusal) for refusal in pipeline.refusals]
+        is_own_id = len(pipeline._job_id) < 100  # pylint: disable=protected-access
+        answer.wrong += [str(refusal) for refusal in pipeline.refusals if is_own_id]
         return answer
 
     return Event(text, hidden_in_text(parameters) | set(_credentials(event)), invoke)
@@ -179,6 +180,16 @@ def command_line(setting: Setting, folder: Path) -> Event:
     hidden = {secret for word in words if word in given for secret in SECRET.findall(word)}
     hidden -= {secret for word in words if word not in given for secret in SECRET.findall(word)}
     return Event(f"{words}\n{written}", hidden_in_text(written) | hidden, invoke)
+
+
+def _of_queue(draw: Generator, records: list[Any]) -> tuple[str, Any]:
+    """Returns Lambda's event with these messages, as text and as a value. Ids are valid text."""
+    text, event = delivered(draw, lambda _: envelope(draw, {"Records": records}))
+    found = event.get("Records") if isinstance(event, dict) else None
+    for message in found if isinstance(found, list) else ():
+        if isinstance(message, dict) and isinstance(id_ := message.get("messageId"), str):
+            message["messageId"] = id_.encode("utf-8", "replace").decode()
+    return text, event
 
 
 def _has_begun(setting: Setting) -> bool:
