@@ -177,8 +177,10 @@ def command_line(setting: Setting, folder: Path) -> Event:
         wrong = [] if code in (0, 1, 2, 3, 4, 130) else [f"exit code {code}"]
         return Answer([f"exit code {code}"], code == 2, code != 0, texts, wrong)
 
-    hidden = {secret for word in words if word in given for secret in SECRET.findall(word)}
-    hidden -= {secret for word in words if word not in given for secret in SECRET.findall(word)}
+    hidden, shown = set[str](), set[str]()
+    for before, word in zip(["", *words], words, strict=False):
+        (hidden if before in ("--env", "-c") else shown).update(SECRET.findall(word))
+    hidden -= shown
     return Event(f"{words}\n{written}", hidden_in_text(written) | hidden, invoke)
 
 
