@@ -23,6 +23,7 @@ from ..errors import (
     LeaseHeldError,
     LedgerError,
     Outcome,
+    one_line,
 )
 from ..ledger.entry import Entry, Side, changed_at, seconds
 from ..ledger.lease import Holder, Lease, Leases
@@ -49,8 +50,8 @@ _NEEDED_SECONDS = 30.0
 _OVERDUE_SECONDS = 3600.0
 """Seconds in which a run ends an entry that is too old."""
 
-_SKIPPED_AT_MOST = 200
-"""Maximum reasons in the response, which is one line of the log."""
+_LISTED_AT_MOST, _CAUSE_LENGTH = 100, 500
+"""Bounds of the response, which is one line of the log: CloudWatch Logs takes 256 KB."""
 
 
 @dataclass
@@ -115,17 +116,20 @@ class Reconciliation:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the response of the function."""
-        listed, others = self.skipped[:_SKIPPED_AT_MOST], len(self.skipped) - _SKIPPED_AT_MOST
+        listed = [one_line(reason, _CAUSE_LENGTH) for reason in self.skipped[:_LISTED_AT_MOST]]
+        others = len(self.skipped) - _LISTED_AT_MOST
+        not_listed = len(self.ended) - _LISTED_AT_MOST
         return {
             "ended": [
                 {
                     "service": entry.service,
                     "requestId": entry.request_id,
                     "verdict": entry.verdict,
-                    "cause": entry.cause,
+                    "cause": entry.cause and one_line(entry.cause, _CAUSE_LENGTH),
                 }
-                for entry in self.ended
+                for entry in self.ended[:_LISTED_AT_MOST]
             ],
+            **({"endedNotListed": not_listed} if not_listed > 0 else {}),
             "open": self.open,
             "notified": self.notified,
             "skipped": [*listed, f"and {others} more, see the log"] if others > 0 else listed,

@@ -4,6 +4,7 @@ however many there are.
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -208,8 +209,18 @@ def test_the_response_to_many_skipped_entries_is_bounded(run):
         mark(run, f"x{number}")
     done = run.reconcile()
     skipped = done.to_json()["skipped"]
-    assert len(done.skipped) == 1000 and skipped[-1] == "and 800 more, see the log"
+    assert len(done.skipped) == 1000 and skipped[-1] == "and 900 more, see the log"
     assert len(json.dumps(skipped)) < 100_000 and len(done.ended) == 10
+
+
+def test_the_response_of_a_run_that_ends_and_skips_thousands_fits_one_line_of_the_log(run):
+    done = run.reconcile()
+    entry = replace(done.ended[0], service=f"{KEY}{'s' * 255}", cause="c" * 2000)
+    done.ended = [entry] * 10_000
+    done.skipped = [f"{entry.service}: {'r' * 2000}"] * 10_000
+    answer = done.to_json()
+    assert answer["endedNotListed"] == 9_900 and answer["skipped"][-1].startswith("and 9900 more")
+    assert len(json.dumps(answer)) < 240_000
 
 
 # More entries than one run has time for
