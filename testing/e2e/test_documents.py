@@ -31,8 +31,8 @@ PAGES = (
     "docs/push.md",
     "docs/notifications.md",
     "docs/targets.md",
-    "docs/deploying.md",
     "docs/access.md",
+    "docs/deploying.md",
     "docs/local.md",
     "docs/development.md",
 )
@@ -67,6 +67,8 @@ NOT_RUN = {
     "docker compose up --build deploy": DOCKER,
     "docker compose run --rm deploy status": DOCKER,
     CONFIG: "the emulator's AWS Config records nothing",
+    "aws sqs start-message-move-task "
+    "--source-arn arn:aws:sqs:REGION:ACCOUNT:ecs-updater-push-dead-letters": "it names an account",
     **{
         f"aws dynamodb {command}": "the table of the emulator exists"
         for command in (

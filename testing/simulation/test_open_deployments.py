@@ -23,11 +23,21 @@ SCHEDULE = json.loads((EVENTS / "SCHEDULE.json").read_text("utf-8"))
 )
 def test_an_update_that_nobody_waited_for_is_ended_when_its_rollout_is_done(world, event):
     world.send()
-    assert world.reconcile(event).to_json() == {"ended": [], "open": 1, "skipped": []}
+    assert world.reconcile(event).to_json() == {
+        "ended": [],
+        "open": 1,
+        "notified": 0,
+        "skipped": [],
+    }
     world.pass_time(60)
     (ended,) = world.reconcile(event).ended
     assert (ended.verdict, ended.cause) == ("SUCCEEDED", "1 of 1 tasks run ecs-dummy-task:2")
-    assert world.reconcile(event).to_json() == {"ended": [], "open": 0, "skipped": []}
+    assert world.reconcile(event).to_json() == {
+        "ended": [],
+        "open": 0,
+        "notified": 0,
+        "skipped": [],
+    }
 
 
 def test_a_recorded_failure_event_leads_to_the_rollback_that_was_asked_for(world):
@@ -45,7 +55,12 @@ def test_an_event_of_another_service_is_none_of_this_ones_business(world):
     world.send()
     world.pass_time(60)
     other = {**COMPLETED, "resources": [SERVICE_ARN.replace("dummy", "other")]}
-    assert world.reconcile(other).to_json() == {"ended": [], "open": 0, "skipped": []}
+    assert world.reconcile(other).to_json() == {
+        "ended": [],
+        "open": 0,
+        "notified": 0,
+        "skipped": [],
+    }
 
 
 def test_a_service_that_an_update_holds_is_left_to_it(world):
@@ -87,10 +102,10 @@ def test_an_update_of_seconds_costs_the_reconciler_few_calls(world, figure):
     assert used[0] <= 4
 
 
-def test_with_nothing_open_it_asks_the_ledger_once_and_ecs_nothing(world):
+def test_with_nothing_open_it_takes_its_lease_asks_the_ledger_once_and_ecs_nothing(world):
     before = sum(world.table.calls.values())
     world.reconcile()
-    assert (sum(world.calls.values()), sum(world.table.calls.values()) - before) == (0, 1)
+    assert (sum(world.calls.values()), sum(world.table.calls.values()) - before) == (0, 3)
 
 
 @pytest.mark.parametrize(

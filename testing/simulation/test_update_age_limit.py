@@ -54,7 +54,7 @@ def test_a_rollout_that_can_never_be_placed_ends_after_a_day_with_its_age_and_la
     assert (ended.verdict, ended.error_type) == ("TIMED_OUT", None)
     assert re.match(AGED, ended.cause)
     assert "was unable to place a task" in ended.cause
-    assert world.reconcile().to_json() == {"ended": [], "open": 0, "skipped": []}
+    assert world.reconcile().to_json() == {"ended": [], "open": 0, "notified": 0, "skipped": []}
     ((_, fields),) = warnings
     assert fields["request_id"] == "r" and fields["reason"] == ended.cause
     again = world.send(request_id="r")
