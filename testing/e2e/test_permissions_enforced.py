@@ -21,7 +21,15 @@ from e2e.event_suite.cases import ServiceState
 from e2e.event_suite.service import Service
 from support.account import ON_ACCOUNT, Account
 from support.cloudformation import TEMPLATES, Stack, allows
-from support.deployer import IDLE_HERE, handled, needs, policies, policy, resource_types
+from support.deployer import (
+    IDLE_HERE,
+    handled,
+    needs,
+    of_pipelines,
+    policies,
+    policy,
+    resource_types,
+)
 from support.events import OUTCOMES
 from support.make import Result, Workspace, until
 from support.permissions import (
@@ -240,7 +248,7 @@ It goes on where it may not.
 def run_as_deployer(workspace: Callable[..., Workspace], pipeline: str, strategy: str) -> Run:
     """Runs a pipeline on a separate account."""
     account = Account(workspace(f"account-of-{pipeline}", EMULATOR_AUTH="true"))
-    shell = deployer(account, policies())
+    shell = deployer(account, of_pipelines())
     before = account.inventory()
     here = workspace(f"{pipeline}-by-a-deployer", STRATEGY=strategy, **ON_ACCOUNT)
     with (
@@ -413,7 +421,7 @@ def test_the_emulator_has_no_service_deployments(deployment):
 
 
 def test_the_reconciler_ends_with_its_own_role_what_nobody_waited_for(deployment):
-    assert deployment.reconcile() == {"ended": [], "open": 0, "skipped": []}
+    assert deployment.reconcile() == {"ended": [], "open": 0, "notified": 0, "skipped": []}
     assert deployment.invoke(EVERYTHING)["body"]["deployment"]["verdict"] == "IN_PROGRESS"
 
     (skipped,) = deployment.reconcile(less="ecs:DescribeServices")["skipped"]
@@ -432,7 +440,7 @@ def test_the_reconciler_ends_with_its_own_role_what_nobody_waited_for(deployment
         -1
     ]["skipped"]
     assert deployment.service.read() == ServiceState("nginx", {"new": "value"})
-    assert deployment.reconcile() == {"ended": [], "open": 0, "skipped": []}
+    assert deployment.reconcile() == {"ended": [], "open": 0, "notified": 0, "skipped": []}
 
 
 # The deployer
@@ -449,7 +457,7 @@ def test_the_reconciler_ends_with_its_own_role_what_nobody_waited_for(deployment
 def test_without_an_action_of_the_deployers_a_target_fails_and_says_which(
     deployment, workspace_with_package, action, target
 ):
-    shell = deployer(deployment.account, without(policies(), action), target)
+    shell = deployer(deployment.account, without(of_pipelines(), action), target)
     result = workspace_with_package(f"{target}-less", **ON_ACCOUNT).make(target, environment=shell)
     assert result.status != 0
     assert f"not authorized to perform: {action}" in result.output
@@ -482,7 +490,7 @@ def test_the_pipeline_passes_with_all_suites_with_these_policies_and_roles_and_l
 
 
 def test_aws_would_allow_every_call_of_the_pipelines(recorded):
-    allowed = list(expanded(policies()))
+    allowed = list(expanded(of_pipelines()))
     refused = {
         (need.action, need.resource, str(need.context))
         for _, need in needs(recorded)

@@ -115,6 +115,11 @@ def policies(*parts: str) -> tuple[Statement, ...]:
     return tuple(statement for part in parts for statement in policy(part))
 
 
+def of_pipelines() -> tuple[Statement, ...]:
+    """The statements of a deployer of all parts. `clean` looks for the parts of the last two."""
+    return policies() + policies("notify", "hardening")
+
+
 def resource_types(launch_type: str = "FARGATE") -> set[str]:
     """The types of resource that the templates make."""
     parameters = {"LaunchType": launch_type, "AccountLogRole": "make"}

@@ -25,7 +25,7 @@ def deployment(api: Api, number: str) -> dict[str, Any]:
     (found,) = (update for update in listed if update["id"] == number)
     # The reconciler may have ended it meanwhile.
     assert found in [{name: read[name] for name in found} for read in (before, whole)]
-    assert whole.keys() - found.keys() == {"answer", "caller", "errorType", "errorMessage"}
+    assert whole.keys() - found.keys() == {"answer", "errorType", "errorMessage"}
     return whole
 
 
