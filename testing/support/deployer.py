@@ -299,7 +299,8 @@ _IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName", "po
 def _alarm(call: Call) -> str:
     given = call.parameters
     if "Dashboard" in call.operation:
-        dashboard = given.get("DashboardName") or given["DashboardNames"][0]
+        names = given.get("DashboardNames") or [given.get("DashboardNames.member.1")]
+        dashboard = given.get("DashboardName") or names[0]
         return f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{dashboard}"
     names = given.get("AlarmNames") or [
         given[key] for key in ("AlarmName", "AlarmNames.member.1") if key in given
