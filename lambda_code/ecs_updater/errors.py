@@ -335,7 +335,12 @@ class InvalidQueryError(CallerFault, stage="http_request"):
 
 
 class DeploymentNotFoundError(CallerFault, stage="http_request"):
-    """The ledger has no update of this id."""
+    """The ledger has no update of this id, or none that the caller may read."""
+
+    @classmethod
+    def of(cls, request_id: str) -> "DeploymentNotFoundError":
+        """Returns the error of an id. The same sentence hides updates that may not be read."""
+        return cls(f"the ledger has no update {one_line(request_id, 128)!r}, or none any more")
 
 
 class ConfigurationError(ServerFault, stage="configuration"):

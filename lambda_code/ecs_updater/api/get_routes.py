@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from .. import log
 from ..context import Call
-from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError, one_line
+from ..errors import ConfigurationError, DeploymentNotFoundError, InvalidQueryError
 from ..ledger.entry import ENTRY, UPDATES, to_item
 from ..ledger.queries import UpdateQueries
 from ..model.arn import account_prefix
@@ -137,9 +137,7 @@ def deployment(ledger: UpdateQueries | None, id_: str, view: View = EVERYTHING) 
     request_id_ = request_id_of(id_)
     entry = _existing(ledger).find(request_id_) if 0 < len(request_id_) <= 128 else None
     if entry is None or not view.may_read(entry.service):
-        raise DeploymentNotFoundError(
-            f"the ledger has no update {one_line(request_id_, 128)!r}, or none any more"
-        )
+        raise DeploymentNotFoundError.of(request_id_)
     return whole_deployment_view(to_item(entry)) | view.actions(entry.service)
 
 

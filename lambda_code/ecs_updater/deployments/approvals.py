@@ -76,24 +76,18 @@ def answer_hook(
     history = History(table, clock=call.clock.epoch)
     entry = history.find(answer.request_id) if 0 < len(answer.request_id) <= 128 else None
     if entry is None:
-        raise _not_found(answer)
+        raise DeploymentNotFoundError.of(answer.request_id)
     service = Request(cluster=entry.cluster_arn, service=entry.service_arn)
     if call.scope:
         targets = ecs.targets
         allowed = call.scope.actions_on_key(entry.service, targets.home, targets.target_name)
         if Action.READ not in allowed and Action.APPROVE not in allowed:
-            raise _not_found(answer)
+            raise DeploymentNotFoundError.of(answer.request_id)
         call.scope.of_request(service, targets.target_name(entry.service), Action.APPROVE)
     for error in AllowLists.of(settings).rejections(service):
         raise error
     approvals = Approvals(table, call.clock.epoch)
     return _Answering(answer, entry, ecs.for_arn(entry.service_arn), approvals, call).run()
-
-
-def _not_found(answer: HookAnswer) -> DeploymentNotFoundError:
-    return DeploymentNotFoundError(
-        f"the ledger has no update {one_line(answer.request_id, 128)!r}, or none any more"
-    )
 
 
 class _Answering:

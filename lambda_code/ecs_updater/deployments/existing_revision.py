@@ -64,11 +64,11 @@ def find_or_claim(ecs: Ecs, plan: Plan, journal: Journal, clock: Clock) -> Claim
                 return NO_CLAIM
             found, tags = {}, []
         if found.get("status") != "ACTIVE":
-            unusable = claim.arn  # Somebody has deregistered it.
+            unusable = claim.arn  # It was deregistered.
         elif is_registered_as(plan.revision or {}, found, tags, ecs.fields):
             return claim
         else:
-            return NO_CLAIM  # Somebody has changed its tags.
+            return NO_CLAIM  # Its tags were changed.
     return NO_CLAIM
 
 
