@@ -9,15 +9,14 @@ run "without_optional_parts_only_function_and_reconciler_have_alarms" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.function_errors) == ["", "-completer"] && keys(aws_cloudwatch_metric_alarm.dead_letters) == ["failed-events"]
-    error_message = "A part that is not deployed has an alarm, or the function has none."
+    condition = keys(aws_cloudwatch_metric_alarm.this) == [
+      "-completer-errors", "-completer-throttles", "-errors", "-failed-events", "-failed-rollbacks", "-failed-updates", "-missing-runs",
+      "-overdue-updates", "-rolled-back-updates", "-skipped-entries", "-throttles",
+    ]
+    error_message = "A part that is not deployed has an alarm, or function or reconciler lacks one."
   }
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.queues) + length(aws_cloudwatch_metric_alarm.api_errors) + length(aws_cloudwatch_metric_alarm.api_latency) == 0
-    error_message = "A part that is not deployed has an alarm."
-  }
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.missing_runs.alarm_actions) + length(aws_cloudwatch_metric_alarm.missing_runs.ok_actions) == 0
+    condition     = alltrue([for one in aws_cloudwatch_metric_alarm.this : length(one.alarm_actions) + length(one.ok_actions) == 0])
     error_message = "An alarm has an action."
   }
   assert {
@@ -44,16 +43,12 @@ run "every_alarm_notifies_the_topic_and_the_dashboard_shows_it" {
 
   assert {
     condition = alltrue([
-      for one in concat(
-        values(aws_cloudwatch_metric_alarm.verdicts), values(aws_cloudwatch_metric_alarm.entries), values(aws_cloudwatch_metric_alarm.dead_letters),
-        values(aws_cloudwatch_metric_alarm.queues), values(aws_cloudwatch_metric_alarm.function_errors), values(aws_cloudwatch_metric_alarm.function_throttles),
-        aws_cloudwatch_metric_alarm.api_errors, aws_cloudwatch_metric_alarm.api_latency, [aws_cloudwatch_metric_alarm.missing_runs],
-      ) : one.alarm_actions == toset([var.alarm_topic_arn]) && one.ok_actions == toset([var.alarm_topic_arn]) && strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "alarm:${one.alarm_name}\"")
+      for one in aws_cloudwatch_metric_alarm.this : one.alarm_actions == toset([var.alarm_topic_arn]) && one.ok_actions == toset([var.alarm_topic_arn]) && strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "alarm:${one.alarm_name}\"")
     ])
     error_message = "An alarm does not notify the topic, or is not on the dashboard."
   }
   assert {
-    condition     = setsubtract(keys(aws_cloudwatch_metric_alarm.function_throttles), keys(aws_cloudwatch_metric_alarm.function_errors)) == toset(["-api-jwt"])
+    condition     = toset([for one in ["errors", "throttles"] : length([for name in keys(aws_cloudwatch_metric_alarm.this) : name if endswith(name, "-${one}") && name != "-api-errors"])]) == toset([7, 8])
     error_message = "A function has no alarm for its errors, or rejected tokens set one off."
   }
 }

@@ -24,5 +24,5 @@ resource "aws_cloudwatch_dashboard" "this" {
   })))
 
   # A dashboard has no tags: the teardown knows it by this alarm's.
-  depends_on = [aws_cloudwatch_metric_alarm.verdicts]
+  depends_on = [aws_cloudwatch_metric_alarm.this]
 }

@@ -4,10 +4,11 @@
 # The names of the alarms are function_name and the name of a section of docs/operations.md, or of a function and what it counts.
 
 locals {
+  name    = var.function_name
   actions = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
 
   # Each function by the end of its name, and whether its errors set off an alarm. Lambda counts each rejected token as an error:
-  # api_errors reports a failing authoriser.
+  # api-errors reports a failing authoriser.
   functions = merge(
     { "" = true, "-completer" = true },
     var.api_deployed ? { "-api-update" = true, "-api-status" = true } : {},
@@ -31,176 +32,80 @@ locals {
 
   # Dead-letter queues. SQS sends no metrics for a queue that has been idle for hours.
   dead_letters = merge(
-    { "failed-events" = { queue = "${var.function_name}-dead-letters", text = "events of asynchronous invocations that failed" } },
-    var.fleet_deployed ? { "failed-messages" = { queue = "${var.function_name}-fleet-dead-letters.fifo", text = "messages that could not be processed" } } : {},
-    var.push_deployed ? { "failed-pushes" = { queue = "${var.function_name}-push-dead-letters", text = "pushes that could not be processed" } } : {},
-    var.notify_deployed ? { "failed-notifications" = { queue = "${var.function_name}-notify-dead-letters", text = "notifications that could not be delivered" } } : {},
+    { "failed-events" = { queue = "${local.name}-dead-letters", text = "events of asynchronous invocations that failed" } },
+    var.fleet_deployed ? { "failed-messages" = { queue = "${local.name}-fleet-dead-letters.fifo", text = "messages that could not be processed" } } : {},
+    var.push_deployed ? { "failed-pushes" = { queue = "${local.name}-push-dead-letters", text = "pushes that could not be processed" } } : {},
+    var.notify_deployed ? { "failed-notifications" = { queue = "${local.name}-notify-dead-letters", text = "notifications that could not be delivered" } } : {},
   )
 
   queues = merge(
-    var.fleet_deployed ? { "old-messages" = "${var.function_name}-fleet.fifo" } : {},
-    var.push_deployed ? { "old-pushes" = "${var.function_name}-push" } : {},
+    var.fleet_deployed ? { "old-messages" = "${local.name}-fleet.fifo" } : {},
+    var.push_deployed ? { "old-pushes" = "${local.name}-push" } : {},
   )
 
-  manual = "See docs/operations.md#"
+  # By the end of the name: the text, the section of docs/operations.md, namespace and name of the metric. The resource has the defaults.
+  alarms = merge(
+    { for name, one in local.verdicts : "-${name}" => {
+      text    = one.text
+      metric  = ["ecs-updater", "Verdicts"], dimensions = { updater = local.name, verdict = one.verdict }
+      section = name
+    } },
+    { "-missing-runs" = {
+      text      = "The reconciler ${local.name}-completer did not run: open updates get no verdict", section = "missing-runs"
+      metric    = ["AWS/Lambda", "Invocations"], dimensions = { FunctionName = "${local.name}-completer" }, period = var.run_period_seconds
+      threshold = 1, comparison = "LessThanThreshold", missing = "breaching"
+    } },
+    { for name, one in local.entries : "-${name}" => {
+      text   = one.text, section = name
+      metric = ["ecs-updater", "${one.metric}"], dimensions = { updater = local.name }, statistic = "Minimum", period = var.run_period_seconds
+    } },
+    { for name, one in local.dead_letters : "-${name}" => {
+      text   = "${one.queue} has ${one.text}", section = name
+      metric = ["AWS/SQS", "ApproximateNumberOfMessagesVisible"], dimensions = { QueueName = one.queue }, statistic = "Maximum"
+    } },
+    { for name, queue in local.queues : "-${name}" => {
+      text      = "The oldest message of ${queue} waits for too long", section = "old-messages"
+      metric    = ["AWS/SQS", "ApproximateAgeOfOldestMessage"], dimensions = { QueueName = queue }, statistic = "Maximum", period = 300
+      threshold = var.message_age_seconds
+    } },
+    var.api_deployed ? { "-api-errors" = {
+      text      = "The HTTP API answered with 5XX", section = "api-errors"
+      metric    = ["AWS/ApiGateway", "5XXError"], dimensions = { ApiName = "${local.name}-api" }
+      threshold = var.error_threshold
+    } } : {},
+    var.api_deployed ? { "-api-latency" = {
+      text      = "The slowest 1% of the requests of the HTTP API took too long", section = "api-latency"
+      metric    = ["AWS/ApiGateway", "Latency"], dimensions = { ApiName = "${local.name}-api" }, percentile = "p99", period = 300, periods = 3
+      threshold = var.latency_milliseconds
+    } } : {},
+    { for name, is_watched in local.functions : "${name}-errors" => {
+      text      = "Calls of the function ${local.name}${name} failed", section = "function-errors"
+      metric    = ["AWS/Lambda", "Errors"], dimensions = { FunctionName = "${local.name}${name}" }
+      threshold = var.error_threshold
+    } if is_watched },
+    { for name in keys(local.functions) : "${name}-throttles" => {
+      text      = "Lambda throttled calls of the function ${local.name}${name}", section = "function-throttles"
+      metric    = ["AWS/Lambda", "Throttles"], dimensions = { FunctionName = "${local.name}${name}" }
+      threshold = var.throttle_threshold
+    } },
+  )
 }
 
-resource "aws_cloudwatch_metric_alarm" "verdicts" {
-  for_each = local.verdicts
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
 
-  alarm_name          = "${var.function_name}-${each.key}"
-  alarm_description   = "${each.value.text}. ${local.manual}${each.key}"
-  namespace           = "ecs-updater"
-  metric_name         = "Verdicts"
-  dimensions          = { updater = var.function_name, verdict = each.value.verdict }
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "missing_runs" {
-  alarm_name          = "${var.function_name}-missing-runs"
-  alarm_description   = "The reconciler ${var.function_name}-completer did not run: open updates get no verdict. ${local.manual}missing-runs"
-  namespace           = "AWS/Lambda"
-  metric_name         = "Invocations"
-  dimensions          = { FunctionName = "${var.function_name}-completer" }
-  statistic           = "Sum"
-  period              = var.run_period_seconds
-  evaluation_periods  = 1
-  comparison_operator = "LessThanThreshold"
-  threshold           = 1
-  treat_missing_data  = "breaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "entries" {
-  for_each = local.entries
-
-  alarm_name          = "${var.function_name}-${each.key}"
-  alarm_description   = "${each.value.text}. ${local.manual}${each.key}"
-  namespace           = "ecs-updater"
-  metric_name         = each.value.metric
-  dimensions          = { updater = var.function_name }
-  statistic           = "Minimum"
-  period              = var.run_period_seconds
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  for_each = local.dead_letters
-
-  alarm_name          = "${var.function_name}-${each.key}"
-  alarm_description   = "${each.value.queue} has ${each.value.text}. ${local.manual}${each.key}"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = each.value.queue }
-  statistic           = "Maximum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "queues" {
-  for_each = local.queues
-
-  alarm_name          = "${var.function_name}-${each.key}"
-  alarm_description   = "The oldest message of ${each.value} waits for too long. ${local.manual}old-messages"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateAgeOfOldestMessage"
-  dimensions          = { QueueName = each.value }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = var.message_age_seconds
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "api_errors" {
-  count = var.api_deployed ? 1 : 0
-
-  alarm_name          = "${var.function_name}-api-errors"
-  alarm_description   = "The HTTP API answered with 5XX. ${local.manual}api-errors"
-  namespace           = "AWS/ApiGateway"
-  metric_name         = "5XXError"
-  dimensions          = { ApiName = "${var.function_name}-api" }
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = var.error_threshold
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "api_latency" {
-  count = var.api_deployed ? 1 : 0
-
-  alarm_name          = "${var.function_name}-api-latency"
-  alarm_description   = "The slowest 1% of the requests of the HTTP API took too long. ${local.manual}api-latency"
-  namespace           = "AWS/ApiGateway"
-  metric_name         = "Latency"
-  dimensions          = { ApiName = "${var.function_name}-api" }
-  extended_statistic  = "p99"
-  period              = 300
-  evaluation_periods  = 3
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = var.latency_milliseconds
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "function_errors" {
-  for_each = { for name, is_watched in local.functions : name => name if is_watched }
-
-  alarm_name          = "${var.function_name}${each.key}-errors"
-  alarm_description   = "Calls of the function ${var.function_name}${each.key} failed. ${local.manual}function-errors"
-  namespace           = "AWS/Lambda"
-  metric_name         = "Errors"
-  dimensions          = { FunctionName = "${var.function_name}${each.key}" }
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = var.error_threshold
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.actions
-  ok_actions          = local.actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "function_throttles" {
-  for_each = local.functions
-
-  alarm_name          = "${var.function_name}${each.key}-throttles"
-  alarm_description   = "Lambda throttled calls of the function ${var.function_name}${each.key}. ${local.manual}function-throttles"
-  namespace           = "AWS/Lambda"
-  metric_name         = "Throttles"
-  dimensions          = { FunctionName = "${var.function_name}${each.key}" }
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = var.throttle_threshold
-  treat_missing_data  = "notBreaching"
+  alarm_name          = "${local.name}${each.key}"
+  alarm_description   = "${each.value.text}. See docs/operations.md#${each.value.section}"
+  namespace           = each.value.metric[0]
+  metric_name         = each.value.metric[1]
+  dimensions          = each.value.dimensions
+  statistic           = can(each.value.percentile) ? null : try(each.value.statistic, "Sum")
+  extended_statistic  = try(each.value.percentile, null)
+  period              = try(each.value.period, 60)
+  evaluation_periods  = try(each.value.periods, 1)
+  comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
+  threshold           = try(each.value.threshold, 0)
+  treat_missing_data  = try(each.value.missing, "notBreaching")
   alarm_actions       = local.actions
   ok_actions          = local.actions
 }
