@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ecs_updater.aws.safe_http import Http
-from ecs_updater.errors import one_line
+from ecs_updater.errors import InvalidEventError, one_line
 from ecs_updater.log import logger
 from ecs_updater.model.field_types import check_types
 
@@ -19,10 +19,6 @@ from .token import TokenRejected, bearer_token, verify
 
 RESULT_BYTES = 8000
 """Maximum size of the result. API Gateway takes 8 KB."""
-
-
-class Unauthorized(Exception):
-    """API Gateway answers 401 to an error with exactly the text `Unauthorized`."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,14 @@ class Authorizer:
     def authorize(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the policy, with `sub` and `claims` (JSON) as the request's context.
 
-        Raises Unauthorized, and KeysUnavailable, for which API Gateway answers 500. The reason is
-        in the log, the token in no line.
+        A rejected token gets a policy that denies: an error would count as a failure of the
+        function. Raises KeysUnavailable, for which API Gateway answers 500, and InvalidEventError
+        for an event of another source. The reason is in the log, the token in no line.
         """
         try:
             request = _Request.of(event)
         except (AttributeError, KeyError, TypeError):
-            logger.warning("the event is not a request of API Gateway")
-            raise Unauthorized("Unauthorized") from None
+            raise InvalidEventError("the event is not a request of API Gateway") from None
         fields: dict[str, Any] = {
             "request_id": one_line(request.id or ""),
             "ip": one_line(request.ip or ""),
@@ -80,30 +76,34 @@ class Authorizer:
         try:
             settings = self._settings
             token = bearer_token(event)
-            return _result(
-                verify(token, self._keys, settings.issuer, settings.audience), request.method_arn
-            )
+            claims = verify(token, self._keys, settings.issuer, settings.audience)
+            return _permission(claims, request.method_arn)
         except TokenRejected as rejection:
             logger.warning("the token was rejected", reason=str(rejection), **fields)
-            raise Unauthorized("Unauthorized") from None
+            return _result("Deny", "rejected", request.method_arn)
         except KeysUnavailable as failure:
             logger.error("the issuer's keys could not be read", reason=str(failure), **fields)
             raise
 
 
-def _result(claims: Mapping[str, Any], method_arn: str) -> dict[str, Any]:
-    """Returns the result for every route of the stage. Raises TokenRejected.
+def _permission(claims: Mapping[str, Any], method_arn: str) -> dict[str, Any]:
+    """Returns the result for a valid token. Raises TokenRejected."""
+    result = _result("Allow", claims["sub"], method_arn)
+    # API Gateway takes only texts, numbers and booleans.
+    result["context"] = {"sub": claims["sub"], "claims": json.dumps(claims, separators=(",", ":"))}
+    if len(json.dumps(result)) > RESULT_BYTES:
+        raise TokenRejected(f"with its claims the result has more than {RESULT_BYTES} bytes")
+    return result
+
+
+def _result(effect: str, principal: str, method_arn: str) -> dict[str, Any]:
+    """Returns the result for every route of the stage.
 
     The first two parts of the ARN are API and stage. A request's path has no effect on it.
     """
     stage = "/".join(method_arn.split("/")[:2])
-    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{stage}/*"}
-    result = {
-        "principalId": claims["sub"],
+    statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": f"{stage}/*"}
+    return {
+        "principalId": principal,
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        # API Gateway takes only texts, numbers and booleans.
-        "context": {"sub": claims["sub"], "claims": json.dumps(claims, separators=(",", ":"))},
     }
-    if len(json.dumps(result)) > RESULT_BYTES:
-        raise TokenRejected(f"with its claims the result has more than {RESULT_BYTES} bytes")
-    return result

@@ -12,6 +12,6 @@ AUTHORIZER = Authorizer.of(os.environ)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Returns the policy of one request. Raises Unauthorized or KeysUnavailable."""
+    """Returns the policy of one request. Raises KeysUnavailable or InvalidEventError."""
     del context
     return AUTHORIZER.authorize(event)

@@ -202,6 +202,7 @@ def test_the_gateways_statuses_are_those_of_the_functions_errors():
         "INVALID_API_KEY": "403",
         "MISSING_AUTHENTICATION_TOKEN": "404",
         "UNAUTHORIZED": "401",
+        "ACCESS_DENIED": "403",
         "AUTHORIZER_FAILURE": "500",
         "THROTTLED": "429",
         "QUOTA_EXCEEDED": "429",

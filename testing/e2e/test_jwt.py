@@ -172,12 +172,12 @@ def test_keys_that_cannot_be_read_are_an_error_of_the_server(api):
     api.issuer.instead[path] = 503, {}, b"busy"
     functions = api.here.client("lambda")
     name = {"FunctionName": "ecs-updater-api-jwt"}
-    description = functions.get_function_configuration(**name)["Description"]
-    functions.update_function_configuration(**name, Description=f"{description}.")
+    timeout = functions.get_function_configuration(**name)["Timeout"]
+    functions.update_function_configuration(**name, Timeout=timeout + 1)
     reply = api.ask(f"Bearer {api.issuer.token()}")
     assert (reply.status_code, reply.json()["errorType"]) == (500, "AuthorizerFailure")
     del api.issuer.instead[path]
-    functions.update_function_configuration(**name, Description=description)
+    functions.update_function_configuration(**name, Timeout=timeout)
     assert api.ask(f"Bearer {api.issuer.token()}").status_code == 200
 
 

@@ -2,6 +2,7 @@
 
 locals {
   by_iam  = var.api_auth == "iam"
+  by_jwt  = var.api_auth == "jwt"
   message = "$context.error.messageString" # Of the gateway, in quotes.
 
   responses = {
@@ -20,6 +21,14 @@ locals {
       status = "401", type = "Unauthorized", header = { WWW-Authenticate = "Bearer" }
       text   = "\"the header Authorization has no valid bearer token: the log of the authoriser has the reason\""
     }
+    # With api_auth jwt the authoriser denies what has no valid token.
+    ACCESS_DENIED = {
+      status = local.by_jwt ? "401" : "403", type = local.by_jwt ? "Unauthorized" : "$context.error.responseType"
+      text = (local.by_jwt ?
+        "\"the bearer token is not valid, or the resource policy denies the request: the log of the authoriser has the reason\"" :
+      local.message)
+      header = local.by_jwt ? { WWW-Authenticate = "Bearer" } : null
+    }
     AUTHORIZER_FAILURE = {
       status = "500", type = "AuthorizerFailure"
       text   = "\"the bearer token could not be checked: try again; the log of the authoriser has the reason\""
@@ -35,7 +44,7 @@ locals {
       status = "504", type = "GatewayTimeout"
       text   = "\"no answer within 29 seconds: an update goes on; GET /deployments shows its result, and the same request_id gets its answer\""
     }
-    # Other errors keep their status. Their errorType is the response type, such as ACCESS_DENIED.
+    # Other errors keep their status. Their errorType is the response type, such as EXPIRED_TOKEN.
     DEFAULT_4XX = { status = null, type = "$context.error.responseType", text = local.message }
     DEFAULT_5XX = { status = null, type = "$context.error.responseType", text = local.message }
   }

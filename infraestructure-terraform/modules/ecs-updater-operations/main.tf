@@ -7,15 +7,14 @@ locals {
   name    = var.function_name
   actions = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
 
-  # Each function by the end of its name, and whether its errors set off an alarm. Lambda counts each rejected token as an error:
-  # api-errors reports a failing authoriser.
-  functions = merge(
-    { "" = true, "-completer" = true },
-    var.api_deployed ? { "-api-update" = true, "-api-status" = true } : {},
-    var.authorizer_deployed ? { "-api-jwt" = false } : {},
-    var.fleet_deployed ? { "-fleet" = true } : {},
-    var.push_deployed ? { "-push" = true } : {},
-    var.codepipeline_deployed ? { "-codepipeline" = true } : {},
+  # Each function by the end of its name.
+  functions = concat(
+    ["", "-completer"],
+    var.api_deployed ? ["-api-update", "-api-status"] : [],
+    var.authorizer_deployed ? ["-api-jwt"] : [],
+    var.fleet_deployed ? ["-fleet"] : [],
+    var.push_deployed ? ["-push"] : [],
+    var.codepipeline_deployed ? ["-codepipeline"] : [],
   )
 
   # Verdicts of updates: the log of the functions has the metrics.
@@ -78,12 +77,12 @@ locals {
       metric    = ["AWS/ApiGateway", "Latency"], dimensions = { ApiName = "${local.name}-api" }, percentile = "p99", period = 300, periods = 3
       threshold = var.latency_milliseconds
     } } : {},
-    { for name, is_watched in local.functions : "${name}-errors" => {
+    { for name in local.functions : "${name}-errors" => {
       text      = "Calls of the function ${local.name}${name} failed", section = "function-errors"
       metric    = ["AWS/Lambda", "Errors"], dimensions = { FunctionName = "${local.name}${name}" }
       threshold = var.error_threshold
-    } if is_watched },
-    { for name in keys(local.functions) : "${name}-throttles" => {
+    } },
+    { for name in local.functions : "${name}-throttles" => {
       text      = "Lambda throttled calls of the function ${local.name}${name}", section = "function-throttles"
       metric    = ["AWS/Lambda", "Throttles"], dimensions = { FunctionName = "${local.name}${name}" }
       threshold = var.throttle_threshold

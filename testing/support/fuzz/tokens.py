@@ -9,7 +9,8 @@ from typing import Any
 import jwt
 
 from ecs_updater.aws.safe_http import Response
-from ecs_updater_authorizer.authorizer import RESULT_BYTES, Authorizer, Unauthorized
+from ecs_updater.errors import InvalidEventError
+from ecs_updater_authorizer.authorizer import RESULT_BYTES, Authorizer
 from ecs_updater_authorizer.keys import IssuerKeys, KeysUnavailable
 from ecs_updater_authorizer.settings import AuthorizerSettings
 
@@ -51,9 +52,11 @@ def authorizer(setting: Setting) -> Event:
         checked = Authorizer(_SETTINGS, IssuerKeys(_ISSUER, f"{_ISSUER}/keys", http))
         try:
             result = checked.authorize(event)
-        except (Unauthorized, KeysUnavailable) as error:
+        except (InvalidEventError, KeysUnavailable) as error:
             return Answer([type(error).__name__], True, False, [str(error)])
         shown = json.dumps(result)
+        if result["policyDocument"]["Statement"][0]["Effect"] == "Deny":
+            return Answer(["Deny"], True, False, [shown])
         wrong = [] if len(shown) <= RESULT_BYTES else [f"a result of {len(shown)} bytes"]
         wrong += [] if f'{signed}"' in text and _is_valid(signed) else ["a wrong token is accepted"]
         return Answer(["Allow"], False, False, [shown], wrong)
