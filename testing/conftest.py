@@ -14,51 +14,9 @@ from pathlib import Path
 
 import pytest
 
-# The function's settings, and variables that lead the SDK to real credentials or a real endpoint.
-_NOT_FROM_OUTSIDE = (
-    *(
-        "CLUSTER_NAME",
-        "SERVICE_NAME",
-        "CONTAINER_NAME",
-        "IMAGE",
-        "TASK_DEF",
-        "UNKNOWN_FIELDS",
-        "TASK_FAILURES",
-        "CIRCUIT_BREAKER",
-        "DEPLOYMENT_ALARMS",
-    ),
-    *("UPDATER_NAME", "METRICS_BY_SERVICE"),
-    *("VERIFY_IMAGE", "PIN_DIGEST", "PRIVATE_REGISTRIES", "LEDGER_TABLE", "LEDGER_RETENTION_DAYS"),
-    *(
-        "ALLOWED_IMAGES",
-        "ALLOWED_SERVICES",
-        "ALLOWED_FIELDS",
-        "ALLOWED_SECRETS",
-        "OPEN_UPDATE_MAX_HOURS",
-        "CLUSTER_PATTERN",
-        "LEDGER_CLUSTER_PATTERN",
-        "ECS_ARN_PREFIX",
-        "SCOPES_PARAMETER",
-        "TARGETS_PARAMETER",
-    ),
-)
+from support.isolation import isolate
 
-
-def _isolate(environment: dict[str, str]) -> None:
-    for name in list(environment):
-        if (name.startswith("AWS_") and name != "AWS_CA_BUNDLE") or name in _NOT_FROM_OUTSIDE:
-            del environment[name]
-    environment.update(
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-        AWS_DEFAULT_REGION="eu-west-1",
-        AWS_EC2_METADATA_DISABLED="true",
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-    )
-
-
-_isolate(os.environ)  # type: ignore[arg-type]  # Before the first import of a handler, which makes its client.
+isolate(os.environ)  # Before the first import of a handler, which makes its client.
 
 
 # One offset for all workers, another one for each run: see support.sampling.

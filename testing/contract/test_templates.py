@@ -18,6 +18,7 @@ from ecs_updater.aws import dynamodb, ecr, ecs, express, logs, scaling
 from ecs_updater.model.request import GUARDED_FIELDS
 from ecs_updater.settings import PushSettings, QueueSettings, Settings
 from support.cloudformation import TEMPLATES, Stack, allows
+from support.isolation import FUNCTION_SETTINGS
 from support.make import PROJECT
 from support.permissions import actions
 
@@ -339,6 +340,17 @@ def test_every_role_trusts_one_service_and_takes_a_permissions_boundary(stack):
 def test_the_handler_is_there():
     module, _, name = function()["Handler"].rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_no_setting_of_a_function_reaches_the_tests_from_the_shell():
+    functions = [
+        resource["Properties"]
+        for template in TEMPLATES.values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    ]
+    names = {name for each in functions for name in each["Environment"]["Variables"]}
+    assert names - {"AWS_ENDPOINT_URL"} == FUNCTION_SETTINGS
 
 
 @every_function
