@@ -1,6 +1,6 @@
 """An environment that leads the tests to no account, whatever the shell has.
 
-`make` exports the project's settings, so `make test-all` has them and pytest alone does not.
+`make` exports the project's settings to the tests, and pytest without `make` does not.
 """
 
 import os
