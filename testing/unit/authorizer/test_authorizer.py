@@ -92,6 +92,11 @@ def reason_of(authorizer: Authorizer, log: Any, *values: str) -> str:
     return str(line["reason"])
 
 
+def permit(authorizer: Authorizer, token: str) -> None:
+    """Sends a request with a token that is accepted."""
+    assert effects(authorizer.authorize(event(f"Bearer {token}"))) == [("Allow", f"{API}/*")]
+
+
 # Accepted
 
 
@@ -123,7 +128,7 @@ def test_a_path_does_not_change_what_is_permitted(authorizer, issuer, path):
 @pytest.mark.parametrize("name, seconds", [("exp", -50), ("nbf", 50), ("iat", 50)])
 def test_a_clock_may_differ_by_a_minute_and_no_more(authorizer, issuer, log, name, seconds):
     now = int(time.time())
-    authorizer.authorize(event(f"Bearer {issuer.token(**{name: now + seconds})}"))
+    permit(authorizer, issuer.token(**{name: now + seconds}))
     wrong = now + (-70 if seconds < 0 else 70)
     reason = reason_of(authorizer, log, f"Bearer {issuer.token(**{name: wrong})}")
     assert reason in ("it has expired", "it is not valid yet (nbf or iat)")
@@ -285,13 +290,18 @@ def test_a_key_of_another_kind_or_size_is_not_used(authorizer, issuer, log, jwk)
     issuer.keys[0] = jwk
     reason = reason_of(authorizer, log, f"Bearer {issuer.token()}")
     assert reason == "the issuer has no key for its kid 'rsa'"
-    authorizer.authorize(event(f"Bearer {issuer.token('ec')}"))
+    permit(authorizer, issuer.token("ec"))
 
 
 def test_of_a_private_key_that_an_issuer_publishes_only_the_public_half_is_used(authorizer, issuer):
     numbers = RSA.private_numbers()
     issuer.keys[0] = public(RSA, "rsa", d=str(numbers.d), p="AQ", q="AQ", oth=[])
-    authorizer.authorize(event(f"Bearer {issuer.token()}"))
+    permit(authorizer, issuer.token())
+
+
+def test_the_first_of_two_keys_with_the_same_kid_is_used(authorizer, issuer):
+    issuer.keys.append(public(P256, "rsa"))
+    permit(authorizer, issuer.token())
 
 
 def test_keys_are_read_once_an_hour_and_for_unknown_kids_once_a_minute(
@@ -300,14 +310,16 @@ def test_keys_are_read_once_an_hour_and_for_unknown_kids_once_a_minute(
     def ask(kid: str) -> int:
         before = issuer.requested.count("/keys")
         if kid in ("rsa", "ec"):
-            authorizer.authorize(event(f"Bearer {issuer.token(kid)}"))
+            permit(authorizer, issuer.token(kid))
         else:
             reason_of(authorizer, log, f"Bearer {issuer.token(kid)}")
         return issuer.requested.count("/keys") - before
 
     assert [ask(kid) for kid in ("rsa", "ec", "rsa")] == [1, 0, 0]
-    assert sum(ask(f"kid-{number}") for number in range(20)) == 0
-    clock.now += 61
+    for seconds in (0, 59):
+        clock.now += seconds
+        assert sum(ask(f"kid-{number}") for number in range(20)) == 0
+    clock.now += 2
     assert sum(ask(f"kid-{number}") for number in range(20)) == 1
     clock.now += 3599
     assert ask("rsa") == 0
@@ -316,34 +328,34 @@ def test_keys_are_read_once_an_hour_and_for_unknown_kids_once_a_minute(
 
 
 def test_a_new_key_is_found_and_a_removed_one_ends(authorizer, issuer, clock, log):
-    authorizer.authorize(event(f"Bearer {issuer.token()}"))
+    permit(authorizer, issuer.token())
     issuer.keys = [public(RSA, "new")]
     clock.now += 61
-    authorizer.authorize(event(f"Bearer {issuer.token('new')}"))
+    permit(authorizer, issuer.token("new"))
     assert "no key" in reason_of(authorizer, log, f"Bearer {issuer.token('rsa')}")
 
 
 def test_a_failed_read_keeps_the_keys_until_they_are_an_hour_old(authorizer, issuer, clock, log):
-    token = event(f"Bearer {issuer.token()}")
-    authorizer.authorize(token)
+    token = issuer.token()
+    permit(authorizer, token)
     issuer.instead["/keys"] = 503, {}, b""
     clock.now += 61
     with pytest.raises(KeysUnavailable, match="status 503"):
-        authorizer.authorize(event(f"Bearer {issuer.token('unknown')}"))
-    authorizer.authorize(token)
+        permit(authorizer, issuer.token("unknown"))
+    permit(authorizer, token)
     clock.now += 3600 - 61
     with pytest.raises(KeysUnavailable, match="status 503"):
-        authorizer.authorize(token)
+        permit(authorizer, token)
     line = log()[-1]
     assert (line["level"], line["reason"]) == ("ERROR", "the issuer answered with status 503")
     read = len(issuer.requested)
     clock.now += 4
     with pytest.raises(KeysUnavailable):
-        authorizer.authorize(token)
+        permit(authorizer, token)
     assert len(issuer.requested) == read
     del issuer.instead["/keys"]
     clock.now += 1
-    authorizer.authorize(token)
+    permit(authorizer, token)
 
 
 @pytest.mark.parametrize(
@@ -369,14 +381,14 @@ def test_what_is_not_the_issuers_keys_is_a_failure_with_its_reason(
 ):
     issuer.instead[path] = answer
     with pytest.raises(KeysUnavailable, match=reason):
-        authorizer.authorize(event(f"Bearer {issuer.token()}"))
+        permit(authorizer, issuer.token())
 
 
 def test_a_discovery_document_cannot_lead_to_a_private_address(authorizer, issuer):
     document = {"issuer": issuer.url, "jwks_uri": "https://10.0.0.7/keys"}
     issuer.instead[DISCOVERY] = 200, {}, json.dumps(document).encode()
     with pytest.raises(KeysUnavailable, match="private address"):
-        authorizer.authorize(event(f"Bearer {issuer.token()}"))
+        permit(authorizer, issuer.token())
 
 
 # Settings
