@@ -11,8 +11,11 @@ from botocore.useragent import UserAgentString
 from jsonschema import Draft4Validator
 
 from ecs_updater.aws.dynamodb import Put
-from ecs_updater.deployments.notifier import REPEATABLE_SECONDS
-from ecs_updater.ledger.entry import notify_item, to_item
+from ecs_updater.context import Call
+from ecs_updater.deployments.notifier import REPEATABLE_SECONDS, Notifier
+from ecs_updater.deployments.reconciler import Reconciliation
+from ecs_updater.errors import LeaseHeldError
+from ecs_updater.ledger.entry import iso, notify_item, to_item
 from ecs_updater.ledger.lease import LEASE_SECONDS, Holder, Leases
 from fakes.memory_dynamodb import MemoryDynamodb
 from fakes.wire import DENIED, SERVICE_ARN, THROTTLED
@@ -35,6 +38,18 @@ def _run(make_world):
     return VerdictRun(make_world())
 
 
+def add_verdicts(run, count, first=1000):
+    """Stores ended updates with these numbers whose verdicts are not sent."""
+    if not run.world.history:
+        run.world.update(2)
+        run.world.dynamodb.delete("NOTIFY", *run.markers)
+    ended = run.world.history[0]
+    for number in range(first, first + count):
+        entry = replace(ended, number=number, request_id=f"more-{number}")
+        run.world.table.put(Put(to_item(entry)))
+        run.world.table.put(Put(notify_item(entry)))
+
+
 def test_the_event_of_a_verdict_has_what_changed_and_is_valid(run):
     answer = run.world.update(2, request_id="first", rollback_on_failure=True)
     assert answer.verdict == "SUCCEEDED" and not run.bus.entries
@@ -43,6 +58,7 @@ def test_the_event_of_a_verdict_has_what_changed_and_is_valid(run):
     SCHEMA.validate(detail)
     assert entry["Source"] == "ecs-updater" and entry["DetailType"] == "ECS Update Verdict"
     assert entry["Resources"] == [SERVICE_ARN]
+    assert iso(entry["Time"]) == detail["endedAt"]
     expected = {
         "version": "1",
         "requestId": "first",
@@ -127,6 +143,41 @@ def test_a_failing_topic_does_not_repeat_events(run):
     assert run.reconcile().notified == 1 and len(run.bus.entries) == 1 and not run.markers
 
 
+def test_after_a_failure_of_bus_and_topic_both_get_the_verdict(run):
+    run.topic.is_there = False
+    run.bus.fail("PutEvents", DENIED, times=9)
+    run.world.update(2)
+    assert run.reconcile().notified == 0
+    run.topic.is_there = True
+    run.bus.stop_failing()
+    assert run.reconcile().notified == 1 and not run.markers
+    assert len(run.topic.events) == len(run.bus.entries) == 1
+
+
+def test_a_failing_bus_is_called_once_in_a_run(run):
+    add_verdicts(run, 150)
+    run.channels = run.channels[:1]
+    run.bus.fail("PutEvents", DENIED, times=99)
+    before = len(run.world.dynamodb.requests)
+    assert run.reconcile().notified == 0 and len(run.bus.requests) == 1
+    operations = [each.operation for each in run.world.dynamodb.requests[before:]]
+    assert operations.count("BatchGetItem") == 1  # The other verdicts are not read.
+    run.channels += (run.topic,)
+    assert run.reconcile().notified == 0 and len(run.bus.requests) == 2
+    assert len(run.topic.events) == 150
+
+
+def test_a_failing_table_stops_no_reconciliation(run):
+    run.world.update(2)
+    run.world.dynamodb.fail("Query", DENIED, times=9)
+    call = Call("run", None, lambda: 300.0, run.world.clock)
+    result = Reconciliation()
+    notifier = Notifier(run.world.table, run.channels, run.world.boundary.targets, call, result)
+    notifier.send()
+    (reason,) = result.skipped
+    assert reason.startswith("verdicts: ") and "not authorized" in reason
+
+
 def test_an_event_that_the_bus_does_not_take_stays_and_the_others_go(run):
     run.world.update(2, 3, 4)
     run.bus.refuses = lambda detail: detail["requestId"] == "invocation-2"
@@ -165,6 +216,41 @@ def test_while_another_run_sends_this_one_waits_and_leaves_the_verdicts_to_it(ru
     assert run.reconcile().notified == 1
 
 
+def test_a_run_with_little_time_does_not_wait_for_another(run):
+    run.world.update(2)
+    leases = Leases(run.world.table, clock=run.world.clock.epoch, sleep=run.world.clock.sleep)
+    leases.acquire("NOTIFIER", Holder.of("another run"))
+    begun = run.world.clock.now()
+    assert run.reconcile(seconds=20.0).notified == 0
+    assert run.world.clock.now() - begun < 1
+
+
+def test_a_run_keeps_the_others_away_until_all_is_sent(run):
+    """The other one ends early, and its verdict is sent, too."""
+    add_verdicts(run, 30)
+    leases = Leases(run.world.table, clock=run.world.clock.epoch, sleep=run.world.clock.sleep)
+
+    def slow(_, send):
+        run.world.pass_time(LEASE_SECONDS * 0.6)
+        with pytest.raises(LeaseHeldError):
+            leases.acquire("NOTIFIER", Holder.of("another run"))
+        if not run.bus.entries:
+            add_verdicts(run, 1, first=1)
+        return send()
+
+    run.bus.around = slow
+    assert run.reconcile(seconds=900.0).notified == 31 and not run.markers
+    assert len({detail["id"] for detail in run.bus.details}) == 31
+
+
+def test_a_marker_that_names_no_entry_stops_no_other(run):
+    run.world.update(2)
+    run.world.table.put(Put({"pk": "NOTIFY", "sk": "nonsense"}))
+    done = run.reconcile()
+    assert done.notified == 1 and list(run.markers) == ["nonsense"]
+    assert "the item NOTIFY nonsense names no entry" in done.skipped[0]
+
+
 def test_a_marker_of_a_deleted_entry_goes_and_one_of_an_unreadable_entry_stays(run):
     run.world.update(2, 3)
     items = run.world.dynamodb.items
@@ -177,12 +263,7 @@ def test_a_marker_of_a_deleted_entry_goes_and_one_of_an_unreadable_entry_stays(r
 
 
 def test_many_verdicts_go_in_calls_of_ten_and_the_next_run_sends_what_one_has_no_time_for(run):
-    run.world.update(2)
-    (first,) = run.world.history
-    for number in range(1, 250):
-        entry = replace(first, number=number, request_id=f"more-{number}")
-        run.world.table.put(Put(to_item(entry)))
-        run.world.table.put(Put(notify_item(entry)))
+    add_verdicts(run, 250)
     run.bus.around = lambda _, send: (run.world.pass_time(2), send())[1]
     done = run.reconcile(seconds=47.0)
     assert 0 < done.notified < 250 and "no time left" in done.skipped[0]

@@ -11,6 +11,7 @@ from ecs_updater.api.query import ListQuery
 from ecs_updater.api.service_list import ServiceList
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
+from ecs_updater.deployments.verdicts import event_of
 from ecs_updater.errors import (
     ConfigurationError,
     InvalidEventError,
@@ -79,6 +80,16 @@ def calls(run):
     """All calls of ECS, STS and Parameter Store."""
     ecs = sum(len(fleet.requests) for fleet in (run.ecs, *run.fleets.values()))
     return ecs + run.accounts.calls.total()
+
+
+def test_the_event_of_a_verdict_names_the_target_while_there_is_one(run):
+    for target in (None, SHOP):
+        update(run, event(run, target, request_id=f"request {target}"))
+    home, shop = (run.history.find(f"request {target}") for target in (None, SHOP))
+    assert [event_of(each, run.boundary.targets).target for each in (home, shop)] == [None, SHOP]
+    run.accounts.parameter = "{"
+    targets = run.accounts.boundary().targets
+    assert [event_of(each, targets).target for each in (home, shop)] == [None, None]
 
 
 # Where an event goes

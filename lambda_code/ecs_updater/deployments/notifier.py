@@ -149,9 +149,9 @@ class Notifier:
         return keys
 
     def _is_final(self, entry: Entry) -> bool:
-        """Returns whether an entry has ended for good: a retry would have come by now."""
+        """Returns whether an ended entry stays: a retry would have come by now."""
         age = self._call.clock.epoch() - (seconds(entry.ended_at) or 0.0)
-        return entry.is_ended and (not entry.may_be_repeated or age >= REPEATABLE_SECONDS)
+        return not entry.may_be_repeated or age >= REPEATABLE_SECONDS
 
     def _is_repeated(self, entry: Entry) -> bool:
         """Returns whether a later attempt has a verdict in place of this one. One call, or none."""

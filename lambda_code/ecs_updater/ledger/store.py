@@ -298,11 +298,9 @@ class History:
         by_key = {(item["pk"], item["sk"]): item for item in items if item}
         entries = []
         for marker in (marker["sk"] for marker in markers):
-            key = _entry_key(marker)
+            key = marked_key(marker)
             if key is None:
-                found: Entry | LedgerError = LedgerError(
-                    f"the item {OPEN} {marker} names no entry: delete it from the table"
-                )
+                found: Entry | LedgerError = names_no_entry(OPEN, marker)
             elif key in by_key:
                 found = read(by_key[key])
             else:  # The entry was deleted from the table.
@@ -351,13 +349,18 @@ def _waits_since(marker: Item) -> float:
 
 
 def _entry_keys(markers: Iterable[Item]) -> Iterator[tuple[str, str]]:
-    return filter(None, (_entry_key(marker["sk"]) for marker in markers))
+    return filter(None, (marked_key(marker["sk"]) for marker in markers))
 
 
-def _entry_key(marker: str) -> tuple[str, str] | None:
+def marked_key(marker: str) -> tuple[str, str] | None:
     """Returns the key of the entry that a marker names. None: the marker is not valid."""
     service, _, number = marker.rpartition("#")
     return (service, f"{ENTRY}{number}") if service and number.isdecimal() else None
+
+
+def names_no_entry(pk: str, marker: str) -> LedgerError:
+    """Returns the error of a marker that is not valid."""
+    return LedgerError(f"the item {pk} {marker} names no entry: delete it from the table")
 
 
 def _readable(entries: Iterable[Entry | LedgerError]) -> Iterator[Entry]:

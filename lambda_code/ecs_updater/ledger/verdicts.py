@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ..aws.dynamodb import Delete, Item, Table, Update, Write
 from ..errors import LedgerError
-from .entry import NOTIFY, Entry, entry_key, request_key
-from .store import PAGE, read
+from .entry import NOTIFY, Entry, request_key
+from .store import PAGE, marked_key, names_no_entry, read
 
 _PENDING = "pending"
 
@@ -22,7 +22,9 @@ class PendingVerdict:
 
     marker: Item
     entry: Entry | LedgerError | None
-    """The error names an unreadable item. None: the entry was deleted from the table."""
+    """The error names an unreadable item, or a marker that is not valid. None: the entry was
+    deleted from the table.
+    """
 
     @property
     def key(self) -> str:
@@ -46,11 +48,11 @@ class PendingVerdicts:
 
     def found(self, markers: Sequence[Item]) -> list[PendingVerdict]:
         """Returns the markers with their entries. One call."""
-        keys = [(str(marker.get("service")), _sort_key(marker)) for marker in markers]
-        items = self._table.get_many(list(dict.fromkeys(keys)))
+        keys = [marked_key(marker["sk"]) for marker in markers]
+        items = self._table.get_many([key for key in keys if key])
         by_key = {(item["pk"], item["sk"]): read(item) for item in items}
         return [
-            PendingVerdict(marker, by_key.get(key))
+            PendingVerdict(marker, by_key.get(key) if key else names_no_entry(NOTIFY, marker["sk"]))
             for marker, key in zip(markers, keys, strict=True)
         ]
 
@@ -71,8 +73,3 @@ class PendingVerdicts:
         ]
         if writes:
             self._table.write(*writes)
-
-
-def _sort_key(marker: Item) -> str:
-    number = marker.get("number")
-    return entry_key(number) if isinstance(number, int) else ""
