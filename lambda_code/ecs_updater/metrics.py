@@ -26,7 +26,7 @@ def count_verdict(entry: Any) -> None:
 
     An update that a retry may repeat is counted when it is not repeated any more.
     """
-    if not entry.is_ended or entry.may_be_repeated:
+    if entry.may_be_repeated:
         return
     verdict = {"verdict": str(entry.verdict)}
     of_cluster = {"cluster": entry.cluster_arn.rpartition("/")[2]} | verdict

@@ -90,15 +90,16 @@ def test_reserved_tags_are_kept_and_not_counted(ecs_fake, send, event):
     assert not any(key.startswith("aws:") for key in sent(ecs_fake, "UntagResource")[0]["tagKeys"])
 
 
-def test_a_revision_is_found_again_whether_or_not_ecs_returns_its_empty_lists(fields):
-    container = {"name": "a", "image": "b", "environment": [{"name": "C", "value": ""}]}
+def test_a_revision_is_found_again_whatever_the_order_and_the_empty_lists_of_ecs(fields):
+    variables = [{"name": "D", "value": ""}, {"name": "C", "value": ""}]
+    container = {"name": "a", "image": "b", "environment": variables}
     registered = {
         "family": "f",
         "containerDefinitions": [{**container, "secrets": [], "command": []}],
     }
     found = {
         "family": "f",
-        "containerDefinitions": [{**container, "mountPoints": []}],
+        "containerDefinitions": [{**container, "mountPoints": [], "environment": variables[::-1]}],
         "revision": 2,
     }
     assert is_registered_as(registered, found, [], fields)

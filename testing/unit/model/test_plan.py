@@ -1,7 +1,10 @@
 """The plan: what an update has to write, possibly nothing."""
 
+from dataclasses import replace
+
 import pytest
 
+from ecs_updater.deployments.existing_revision import shared_key
 from ecs_updater.errors import (
     AmbiguousContainerError,
     ContainerNotFoundError,
@@ -62,6 +65,14 @@ def _plan(fields):
 )
 def test_only_the_named_containers_change(plan, image, request_fields, change):
     assert plan(image, **request_fields).images == (change,)
+
+
+def test_a_revision_is_not_shared_if_ecs_registers_it_or_an_older_one_is_copied(plan):
+    registered = plan("nginx:2", container="web")
+    assert shared_key(registered)
+    assert shared_key(plan("nginx", container="web")) is None
+    for other in ({"target": TASK_DEFINITION}, {"express": {"serviceArn": "s"}}):
+        assert shared_key(replace(registered, **other)) is None
 
 
 @pytest.mark.parametrize(
