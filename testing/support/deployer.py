@@ -411,7 +411,8 @@ def _with_dependencies(call: Call) -> Iterator[Need]:
         yield Need(
             tagging, made, {"ecs:CreateAction": call.operation} if call.service == "ecs" else {}
         )
-    if call.operation == "CreateChangeSet" and "AWS::Include" in given.get("TemplateBody", ""):
+    # Only the API's template includes others. It is sent from a bucket if it is large.
+    if call.operation == "CreateChangeSet" and given["StackName"].endswith("-api"):
         yield Need(
             "cloudformation:CreateChangeSet",
             f"arn:aws:cloudformation:{REGION}:aws:transform/Include",
