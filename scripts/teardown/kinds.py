@@ -30,6 +30,15 @@ rule: {function}-push {function}-completer-deployments {function}-completer-poll
   tags     events list_tags_for_resource ResourceARN
   release  events list_targets_by_rule Rule -> Targets[].Id -> events remove_targets Rule Ids[]
   delete   events delete_rule Name
+API destination: {function}-notify
+  find     events describe_api_destination Name={name}-slack -> [{id: Name, arn: '{name}-{region}'}]
+  find     events describe_api_destination Name={name}-teams -> [{id: Name, arn: '{name}-{region}'}]
+  tags     iam get_role RoleName -> Role
+  delete   events delete_api_destination Name
+connection: {function}-notify
+  find     events describe_connection Name -> [{arn: '{name}-{region}'}]
+  tags     iam get_role RoleName -> Role
+  delete   events delete_connection Name
 mapping: {function}-push {function}-fleet
   find     lambda list_event_source_mappings FunctionName
            -> EventSourceMappings[].{id: UUID, arn: EventSourceMappingArn}

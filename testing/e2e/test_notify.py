@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from support.cloudformation import TEMPLATES, Stack
+from support.inventory import inventory
 from support.make import Workspace, until
 from support.proxy import Answer, Proxy, Request
 
@@ -88,6 +89,7 @@ def update(here: Workspace, event: dict[str, Any]) -> str:
 def test_a_verdict_reaches_webhooks_bus_and_topic_and_others_are_filtered(workspace, package):
     here = workspace("notify")
     here.make("emulator-up").succeeded()
+    before = inventory(here.endpoint)
     with Webhooks().serving() as webhooks:
         addresses = {f"{name}_webhook_url": f"{webhooks.url}/{name}" for name in ("slack", "teams")}
         secret = here.client("secretsmanager").create_secret(
@@ -115,6 +117,12 @@ def test_a_verdict_reaches_webhooks_bus_and_topic_and_others_are_filtered(worksp
         check_events(sent)
         check_posts(webhooks.posts, sent[0]["detail"])
         check_message(received(here, messages[0], 2)[0], sent[0]["detail"])
+    # A killed run leaves resources that are in no state.
+    shutil.rmtree(here.build / "terraform-local")
+    here.make("clean", environment={"KEEP_EMULATOR": "yes"}, **settings).succeeded()
+    left = {f"sqs queues {here.endpoint}/000000000000/{name}" for name in ("messages", "events")}
+    left |= {"events rules all", f"events target all {events[1]}"}
+    assert inventory(here.endpoint) - before == left
     here.make("clean", **settings).succeeded()
     assert not here.left()
 

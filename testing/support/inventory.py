@@ -61,6 +61,8 @@ LISTINGS = (
     Listing("dynamodb", "list_tables", "TableNames", ""),
     Listing("events", "list_rules", "Rules", "Name"),
     Listing("events", "list_event_buses", "EventBuses", "Name"),
+    Listing("events", "list_connections", "Connections", "Name"),
+    Listing("events", "list_api_destinations", "ApiDestinations", "Name"),
     Listing("apigateway", "get_rest_apis", "items", "id"),
     Listing("apigateway", "get_usage_plans", "items", "id"),
     Listing("apigateway", "get_api_keys", "items", "id"),

@@ -562,6 +562,26 @@ REMOVED = {
             ("cloudwatch", "delete_dashboards", {}, {"DashboardNames": ["f"]}),
         ],
     ),
+    "a connection, by the tags of its role": (
+        ("connection", "f-notify"),
+        [
+            ("events", "describe_connection", {"Name": "f-notify"}, {"Name": "f-notify"}),
+            role(OURS),
+            ("events", "delete_connection", {}, {"Name": "f-notify"}),
+        ],
+    ),
+    "the API destination that is there": (
+        ("API destination", "f-notify"),
+        [
+            ("events", "describe_api_destination", "ResourceNotFoundException"),
+            (
+                *("events", "describe_api_destination", {"Name": "f-notify-teams"}),
+                {"Name": "f-notify-teams"},
+            ),
+            role(OURS),
+            ("events", "delete_api_destination", {}, {"Name": "f-notify-teams"}),
+        ],
+    ),
     "an alarm that is missing": (
         ("alarm", "a"),
         [
