@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from support import quick_sdk
 from support.isolation import isolate
 
+quick_sdk.remember()
 isolate(os.environ)  # Before the first import of a handler, which makes its client.
 
 

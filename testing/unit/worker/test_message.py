@@ -208,7 +208,7 @@ FIELDS = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=30)
 @given(
     fields=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3),
     is_odd=st.booleans(),
