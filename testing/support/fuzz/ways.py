@@ -141,7 +141,7 @@ def jobs(setting: Setting, client: Any) -> Event:
         for result in filter(None, [pipeline.result, pipeline.failure]):
             answer.texts.append(json.dumps(result, ensure_ascii=False))
             answer.names.append(str(result.get("operation", "")))
-        is_own_id = len(pipeline._job_id) < 100  # pylint: disable=protected-access
+        is_own_id = len(str(pipeline._job_id)) < 100  # pylint: disable=protected-access
         answer.wrong += [str(refusal) for refusal in pipeline.refusals if is_own_id]
         return answer
 
@@ -185,12 +185,15 @@ def command_line(setting: Setting, folder: Path) -> Event:
 
 
 def _of_queue(draw: Generator, records: list[Any]) -> tuple[str, Any]:
-    """Returns Lambda's event with these messages, as text and as a value. Ids are valid text."""
+    """Returns Lambda's event with these messages, as text and as a value.
+
+    SQS makes the ids, so they are valid text and have no secret of the sender.
+    """
     text, event = delivered(draw, lambda _: envelope(draw, {"Records": records}))
     found = event.get("Records") if isinstance(event, dict) else None
     for message in found if isinstance(found, list) else ():
         if isinstance(message, dict) and isinstance(id_ := message.get("messageId"), str):
-            message["messageId"] = id_.encode("utf-8", "replace").decode()
+            message["messageId"] = SECRET.sub("id", id_.encode("utf-8", "replace").decode())
     return text, event
 
 
