@@ -272,9 +272,11 @@ def _resources(call: Call) -> list[str]:
                 "dynamodb", f"table/{table_and_keys(given)[0]}"
             )
         case "events":
-            found = given.get("ResourceARN") or _arn(
-                "events", f"rule/{given.get('Name') or given['Rule']}"
+            name = given.get("Name") or given.get("Rule")
+            kind = next(
+                (kind for end, kind in _EVENT_KINDS if call.operation.endswith(end)), "rule"
             )
+            found = given.get("ResourceARN") or _arn("events", f"{kind}/{name}")
         case "sqs":
             found = _arn("sqs", given.get("QueueName") or given["QueueUrl"].rpartition("/")[2])
         case "cloudwatch" | "lambda":
@@ -293,6 +295,7 @@ def _resources(call: Call) -> list[str]:
     return [found]
 
 
+_EVENT_KINDS = (("ApiDestination", "api-destination"), ("Connection", "connection"))
 _IAM_NAMES = {"role": "RoleName", "instance-profile": "InstanceProfileName", "policy": "PolicyName"}
 
 

@@ -46,8 +46,8 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
       ARN of services, or of tasks, in a cluster gets the cluster's ARN beside it;
     * a call that names an instance profile and a role is about the role: the ARN of a profile gets
       that of the role beside it, which has the same name;
-    * a call about a rule is about an ARN with the rule's bus in it or, when the call names both,
-      about the bus: the ARN of a rule gets both beside it;
+    * a call about a rule, a connection or an API destination is about the ARN of a rule with its
+      bus in it or, when the call names both, about the bus: their ARNs get both beside them;
     * a call whose resource it does not find in the request is about ``*``: ARNs get a pattern
       beside them that matches this text and no ARN;
     * it knows neither the tags of what is in a network, nor the cluster of a list, the function of
@@ -70,7 +70,11 @@ def as_the_emulator_asks(statement: Statement) -> dict[str, Any]:
     beside += [
         re.sub(":rule/.*", ":event-bus/default", arn) for arn in resources if ":events:" in arn
     ]
-    beside += [arn.replace(":rule/", ":rule/default/") for arn in resources if ":events:" in arn]
+    beside += [
+        re.sub(":(rule|api-destination|connection)/", ":rule/default/", arn)
+        for arn in resources
+        if ":events:" in arn
+    ]
     beside += [NO_RESOURCE] * (resources != ["*"])
     conditions = {
         operator: known
