@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html
 
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from fakes.wire import Refusal
@@ -184,24 +185,31 @@ class Operations:
         filters = body.keys() & {"serviceName", "startedBy", "family", "desiredStatus"}
         if "startedBy" in filters and len(filters) > 1:
             raise Refusal("InvalidParameterException", "startedBy must be the only filter.")
+        tasks = self._tasks()
+        if "serviceName" in body:  # Of many services, to look at the tasks of all takes long.
+            tasks = self._scheduler(body["serviceName"], body).service.tasks
+        now = self._world.clock.now()
         found = [
             task.arn
-            for task in self._all_tasks()
-            if task.cluster_arn == cluster
+            for task in tasks
+            if not task.is_forgotten(now)
+            and task.cluster_arn == cluster
             and task.desired_status == body.get("desiredStatus", "RUNNING")
             and body.get("startedBy", task.deployment_id) == task.deployment_id
             and body.get("family", task.task_definition["family"]) == task.task_definition["family"]
-            and (
-                "serviceName" not in body
-                or task.service_name == self._scheduler(body["serviceName"], body).service.name
-            )
         ]
         return _page("taskArns", sorted(found), body)
 
     def _describe_tasks(self, body: Body) -> Body:
         cluster = self._cluster(body)
         _check_length("tasks", body["tasks"], MOST_TASKS)
-        known = {name: task for task in self._all_tasks() for name in (task.arn, task.id)}
+        wanted, now = set(body["tasks"]), self._world.clock.now()
+        known = {
+            name: task
+            for task in self._tasks()
+            for name in (task.arn, task.id)
+            if name in wanted and not task.is_forgotten(now)
+        }
         missing = [name for name in body["tasks"] if name not in known]
         return {
             "tasks": [known[name].to_wire() for name in body["tasks"] if name in known],
@@ -214,14 +222,9 @@ class Operations:
             ],
         }
 
-    def _all_tasks(self) -> list[Task]:
-        now = self._world.clock.now()
-        return [
-            t
-            for scheduler in self._world.schedulers.values()
-            for t in scheduler.service.tasks
-            if not t.is_forgotten(now)
-        ] + [task for task in self._world.standalone.all if not task.is_forgotten(now)]
+    def _tasks(self) -> Iterable[Task]:
+        of_services = (each.service.tasks for each in self._world.schedulers.values())
+        return chain(chain.from_iterable(of_services), self._world.standalone.all)
 
     # Service deployments.
 
