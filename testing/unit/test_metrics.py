@@ -69,7 +69,9 @@ def test_each_verdict_is_counted_once_by_cluster_and_on_request_by_service(
         of_service = [CLUSTER | {"service": service}] if by_service else []
         expected += verdict(name, CLUSTER, *of_service)
         expected.append(("DurationToVerdict", 300, "Seconds", {"verdict": name}))
-    assert [each for each in measured() if each[0] not in RUN] == expected
+    found = measured()
+    assert [each for each in found if each[0] not in RUN] == expected
+    assert [value for name, value, *_ in found if name == "OpenUpdates"] == [0, 0]
 
 
 def test_a_run_over_all_services_measures_what_it_leaves(run, measured, monkeypatch):
@@ -81,7 +83,7 @@ def test_a_run_over_all_services_measures_what_it_leaves(run, measured, monkeypa
 
     monkeypatch.setattr(Waiter, "poll", fail)
     begin = run.time.now
-    for seconds, overdue in ((60, 0), (24 * HOUR, 0), (26 * HOUR, 3)):
+    for seconds, overdue in ((60, 0), (24.5 * HOUR, 0), (26 * HOUR, 3)):
         run.time.now = begin + seconds
         handler.lambda_handler({}, None)
         values = (3, "Count"), (seconds, "Seconds"), (overdue, "Count"), (3, "Count")
