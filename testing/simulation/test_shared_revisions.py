@@ -1,6 +1,7 @@
 """Services of a batch that run the same revision and get the same change share one new revision."""
 
 import json
+from collections import Counter
 
 import pytest
 from botocore.useragent import UserAgentString
@@ -8,9 +9,10 @@ from botocore.useragent import UserAgentString
 from ecs_updater.context import Call
 from ecs_updater.deployments.deploy import deploy
 from ecs_updater.ledger.memory import MemoryLedger
+from ecs_updater.ledger.rate_limiter import SharedRateLimiter
 from ecs_updater.ledger.shared_revisions import CLAIM_SECONDS
 from ecs_updater.model.verdict import Verdict
-from ecs_updater.throttling import RATES, UPDATE
+from ecs_updater.throttling import DESCRIBE_REVISION, RATES, REGISTER, UPDATE
 from fakes.memory_dynamodb import MemoryDynamodb
 from fakes.registry import DIGESTS, Registry, config, single
 from fakes.wire import THROTTLED
@@ -118,6 +120,27 @@ def test_a_hundred_services_on_ten_revisions_need_ten_registrations(workers, fig
     assert seconds <= 1.15 * (100 - burst) / rate + 2
     assert len(claims(run)) == 10
     figure(f"shared revisions, {workers} workers", f"100 services, 10 revisions, {seconds:.0f} s")
+
+
+def test_every_call_with_a_rate_has_its_token(monkeypatch):
+    """While several wait for a token to register the same revision, one registers it."""
+    run = fleet(12, 2)
+    run.environment["ECS_RATES"] = "RegisterTaskDefinition=1/0.2"
+    tokens = Counter()
+    take = SharedRateLimiter.take
+
+    def counted(limiter, bucket, count, *others):
+        tokens[bucket] += count
+        return take(limiter, bucket, count, *others)
+
+    monkeypatch.setattr(SharedRateLimiter, "take", counted)
+    ids = run.begin_batch(events(run))
+    run.work_together(6)
+    finish(run)
+    check_all_new(run, ids, 2)
+    names = REGISTER, DESCRIBE_REVISION, UPDATE
+    calls = run.ecs.buckets.calls
+    assert [name for name in names if calls[name] > tokens[name]] == []
 
 
 def test_each_body_has_a_revision_of_its_own(run):

@@ -356,8 +356,8 @@ class Worker:
         is_shared = bool(batch and key and self._history.shared_revisions(batch).is_expected(key))
         calls = {
             REGISTER: int(plan.revision is not None and not is_shared),
-            # Meanwhile another update may register the revision, which is then read.
-            DESCRIBE_REVISION: int(bool(batch and key)),
+            # Another update may register the revision meanwhile. Then it is read.
+            DESCRIBE_REVISION: int(key is not None),
             UPDATE: int(plan.updates_service),
             TAG: bool(plan.tags.to_set) + bool(plan.tags.to_remove),
         }
