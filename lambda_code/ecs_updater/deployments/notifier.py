@@ -149,7 +149,7 @@ class Notifier:
         return keys
 
     def _is_final(self, entry: Entry) -> bool:
-        """Returns whether an ended entry stays: a retry would have come by now."""
+        """Returns whether an ended entry is final: a retry would have come by now."""
         age = self._call.clock.epoch() - (seconds(entry.ended_at) or 0.0)
         return not entry.may_be_repeated or age >= REPEATABLE_SECONDS
 
