@@ -6,7 +6,6 @@ takes five times as long.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 """
 
-import json
 import re
 from decimal import Decimal
 from itertools import accumulate
@@ -32,6 +31,15 @@ DENIED = (
     "User: arn:aws:sts::1:x is not authorized to perform: dynamodb:UpdateItem. Token: secret",
 )
 CONFLICT = (400, "TransactionConflictException", "Transaction is ongoing for the item")
+
+_METHODS = {
+    "GetItem": "_get_item",
+    "BatchGetItem": "_batch_get_item",
+    "Query": "_query",
+    "PutItem": "_put_item",
+    "UpdateItem": "_put_item",
+    "TransactWriteItems": "_transact_write_items",
+}
 
 Key = tuple[str, str]
 
@@ -104,10 +112,9 @@ class MemoryDynamodb(Wire):
         del self._items[pk, sk]
 
     def answer(self, operation: str, body: Json) -> Json:
-        if TABLE not in json.dumps(body):
+        if _tables(body) != {TABLE}:
             raise _NO_TABLE
-        method = re.sub("(?<!^)(?=[A-Z])", "_", operation).lower()
-        answer: Json = getattr(self, f"_{method}")(body)
+        answer: Json = getattr(self, _METHODS[operation])(body)
         return answer
 
     def _get_item(self, body: Json) -> Json:
@@ -173,8 +180,6 @@ class MemoryDynamodb(Wire):
         self._write([write])
         is_returned = write.get("ReturnValues") == "ALL_NEW"
         return {"Attributes": self._items[_key(write)]} if is_returned else {}
-
-    _update_item = _put_item
 
     def _transact_write_items(self, body: Json) -> Json:
         # A repetition with the same token is done again, as moto does it: the code must not need
@@ -276,6 +281,13 @@ def _value_size(value: Json) -> int:
     return (
         len(content.encode()) if kind == "S" else len(str(content)) // 2 + 2 if kind == "N" else 1
     )
+
+
+def _tables(body: Json) -> set[str]:
+    """The tables that a request names."""
+    if "TransactItems" in body:
+        return {write["TableName"] for item in body["TransactItems"] for write in item.values()}
+    return set(body["RequestItems"]) if "RequestItems" in body else {body["TableName"]}
 
 
 def _key(write: Json) -> Key:
