@@ -82,7 +82,14 @@ SCENARIOS = [
     Scenario("update", {}, "SUCCEEDED", True),
     Scenario("update and wait", WAIT, "SUCCEEDED", True, begins_at="UpdateService"),
     Scenario("forced deployment", FORCED, "SUCCEEDED", True),
-    Scenario("settings", SETTINGS, "SUCCEEDED", True, options=WITH_SETTINGS),
+    Scenario(
+        "settings",
+        SETTINGS,
+        "SUCCEEDED",
+        True,
+        options=WITH_SETTINGS,
+        begins_at="RegisterTaskDefinition",
+    ),
     Scenario(
         "update, rolled back by StopServiceDeployment", WAIT | BACK, "ROLLED_BACK", False, BAD
     ),
@@ -105,7 +112,14 @@ SCENARIOS = [
         begins_at="UpdateService",
     ),
     Scenario("scale", WAIT | SCALE, "SUCCEEDED", True),
-    Scenario("scale, rolled back", WAIT | BACK | SCALE, "ROLLED_BACK", False, BAD),
+    Scenario(
+        "scale, rolled back",
+        WAIT | BACK | SCALE,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        begins_at="UpdateService",
+    ),
     Scenario(
         "update and scale, rolled back by StopServiceDeployment",
         WAIT | BACK | BOTH,
@@ -130,11 +144,27 @@ SCENARIOS = [
         False,
         BAD,
         by_reconciler=True,
+        begins_at="UpdateService",
     ),
-    Scenario("update after a task", WAIT | TASK, "SUCCEEDED", True),
-    Scenario("forced deployment after a task", WAIT | FORCED | TASK, "SUCCEEDED", True),
+    Scenario(
+        "update after a task", WAIT | TASK, "SUCCEEDED", True, begins_at="RegisterTaskDefinition"
+    ),
+    Scenario(
+        "forced deployment after a task",
+        WAIT | FORCED | TASK,
+        "SUCCEEDED",
+        True,
+        begins_at="RunTask",
+    ),
     Scenario("queue, task", TASK, "SUCCEEDED", True),
-    Scenario("update after a failed task", WAIT | TASK, "FAILED", False, task_exits_with=1),
+    Scenario(
+        "update after a failed task",
+        WAIT | TASK,
+        "FAILED",
+        False,
+        begins_at="RunTask",
+        task_exits_with=1,
+    ),
     Scenario("reconciler, after a task", TASK, "SUCCEEDED", True, by_reconciler=True),
     Scenario(
         "reconciler, failed task", TASK, "FAILED", False, by_reconciler=True, task_exits_with=1
@@ -156,6 +186,7 @@ SCENARIOS = [
         True,
         batch="b",
         is_shared=True,
+        begins_at="RunTask",
     ),
     Scenario(
         "batch, shared revision, rolled back",
@@ -177,6 +208,7 @@ SCENARIOS = [
         event=ROLLBACK,
         is_updated_first=True,
         is_old_inactive=True,
+        begins_at="RegisterTaskDefinition",
     ),
     Scenario(
         "update, rolled back over INACTIVE",
@@ -189,7 +221,14 @@ SCENARIOS = [
         begins_at="UpdateService",
     ),
     Scenario("Express", WAIT, "SUCCEEDED", True, options=MANAGED),
-    Scenario("Express, own task definition", WAIT, "SUCCEEDED", True, options=OWN),
+    Scenario(
+        "Express, own task definition",
+        WAIT,
+        "SUCCEEDED",
+        True,
+        options=OWN,
+        begins_at="RegisterTaskDefinition",
+    ),
     Scenario(
         "Express, rolled back by UpdateExpressGatewayService",
         WAIT | BACK,
@@ -199,7 +238,16 @@ SCENARIOS = [
         MANAGED | WITHOUT_SERVICE_DEPLOYMENTS,
         begins_at="UpdateExpressGatewayService",
     ),
-    Scenario("reconciler, Express", BACK, "ROLLED_BACK", False, BAD, MANAGED, by_reconciler=True),
+    Scenario(
+        "reconciler, Express",
+        BACK,
+        "ROLLED_BACK",
+        False,
+        BAD,
+        MANAGED,
+        by_reconciler=True,
+        begins_at="StopServiceDeployment",
+    ),
     Scenario("blue/green", WAIT, "SUCCEEDED", True, options=BLUE_GREEN, begins_at="UpdateService"),
     Scenario(
         "linear, rolled back by StopServiceDeployment",
@@ -235,6 +283,7 @@ SCENARIOS = [
         BAD,
         WITHOUT_SERVICE_DEPLOYMENTS,
         by_reconciler=True,
+        begins_at="UpdateService",
     ),
     Scenario(
         "reconciler, ECS has rolled back",

@@ -11,6 +11,7 @@ import pytest
 
 from fakes.memory_dynamodb import DENIED, THROTTLED
 from support.push_run import PushedFleet, digest_of, push_event, record_of
+from support.sampling import IS_ALL, sample
 
 VISIBILITY = 1080.0
 """Seconds until a message without an answer is delivered again."""
@@ -30,8 +31,9 @@ def versions(tags):
     return [tuple(map(int, tag.split("."))) for tag in tags]
 
 
-def test_a_burst_of_pushes_to_500_services_stays_inside_the_rates_and_the_newest_wins(figure):
-    fleet = PushedFleet(500)
+def test_a_burst_of_pushes_to_many_services_stays_inside_the_rates_and_the_newest_wins(figure):
+    size = 500 if IS_ALL else 200
+    fleet = PushedFleet(size)
     for index, name in enumerate(fleet.ecs.names):
         fleet.set_policy(name, ("semver:1.4.x", "prefix:1.4.", "semver:2.x", "^")[index % 4])
     tags = [f"1.4.{number}" for number in range(2, 201)]
@@ -52,17 +54,17 @@ def test_a_burst_of_pushes_to_500_services_stays_inside_the_rates_and_the_newest
     fleet.work_together(5, deliver_late)
     calls, throttled = fleet.ecs.buckets.calls, fleet.ecs.buckets.throttled
     figure(
-        "500 services, 200 pushes",
+        f"{size} services, 200 pushes",
         f"{fleet.time() - begin:.0f} s, {calls.total()} ECS calls, {throttled.total()} throttled, "
         f"{len(fleet.ecs.updates)} updates",
     )
     assert throttled.total() == 0
     ends = Counter(fleet.tags_of_images())
-    assert ends == {"1.4.201": 250, "1.4.1": 250}
+    assert ends == {"1.4.201": size / 2, "1.4.1": size / 2}
     for given in deployed(fleet).values():
         assert versions(given) == sorted(set(versions(given)))
     # Before the newest push, ECS's rate allowed the first services only.
-    assert 250 < len(fleet.ecs.updates) <= 250 + 100
+    assert size / 2 < len(fleet.ecs.updates) <= size / 2 + 100
 
 
 class Trouble:
@@ -142,7 +144,7 @@ def run_with_trouble(fleet, trouble, pushes):
     raise AssertionError("something stays open")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", sample(range(6), every=3))
 def test_in_any_order_and_with_any_kill_the_newest_version_wins_and_nothing_happens_twice(
     seed, figure, monkeypatch
 ):
@@ -161,7 +163,7 @@ def test_in_any_order_and_with_any_kill_the_newest_version_wins_and_nothing_happ
     assert not fleet.history.unfinished() and not fleet.dead_letter_queue.is_busy
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", sample(range(4), every=2))
 def test_a_moved_tag_is_deployed_once_for_each_digest_at_most(seed, monkeypatch):
     fleet = PushedFleet(4, "digest:1.4.1")
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=fleet.time.sleep))

@@ -15,6 +15,7 @@ import pytest
 
 from fakes.memory_dynamodb import THROTTLED
 from support.fleet_run import FleetRun
+from support.sampling import sample
 
 WORKERS = 5
 
@@ -80,7 +81,7 @@ def test_what_is_there_already_makes_no_revision_and_takes_seconds(figure):
 
 
 def test_several_updates_of_each_service_are_done_in_their_order():
-    run = FleetRun(40)
+    run = FleetRun(20)
     for number in range(2, 6):
         run.begin_batch(
             [run.ecs.event(name, f"registry/app:{number}") for name in run.ecs.names], f"b{number}"
@@ -120,8 +121,8 @@ class Trouble:
         return None
 
     def is_delivered_again(self):
-        """Whether the queue does not hear that a message is done with."""
-        again = self._chance() < 0.5
+        """Whether the queue does not hear that a message is done with: first it never does."""
+        again = not self.happened["delivered again"] or self._chance() < 0.5
         self.happened["delivered again"] += again
         return again
 
@@ -147,12 +148,12 @@ def work_with(run, trouble):
     run.ecs.before = run.dynamodb.before = None
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", sample(range(8), every=4))
 def test_with_any_fault_every_service_ends_with_one_right_verdict(seed, figure, monkeypatch):
-    run, trouble = FleetRun(60), Trouble(seed)
+    run, trouble = FleetRun(30), Trouble(seed)
     # The SDK waits there, too.
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=run.time.sleep))
-    failing = ("web-003", "web-033")
+    failing = ("web-003", "web-023")
     run.ecs.fail_services(*failing)
     names = [*run.ecs.names, "nobody-1", "nobody-2"]
     ids = run.begin_batch([run.ecs.event(name) for name in names])
@@ -161,7 +162,7 @@ def test_with_any_fault_every_service_ends_with_one_right_verdict(seed, figure, 
     finish(run)
 
     happened = ", ".join(f"{count} {what}" for what, count in sorted(trouble.happened.items()))
-    figure(f"fleet of 62 with faults, seed {seed}", happened)
+    figure(f"fleet of 32 with faults, seed {seed}", happened)
     assert (
         trouble.happened["worker killed"]
         and trouble.happened["delivered again"]

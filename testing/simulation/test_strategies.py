@@ -21,7 +21,7 @@ from fakes.simulated_ecs import (
     pause_at,
 )
 from support.rollout_world import EVENT, OLD_TAGS
-from support.sampling import sample
+from support.sampling import sample, with_variants
 from support.strategy_scenarios import ALARM, GATE, SCENARIOS, STEP, rows
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "strategies.md"
@@ -361,8 +361,7 @@ def test_the_same_request_may_wait_for_another_stage(make_world):
 # Calls.
 
 
-@pytest.mark.parametrize("clusters", [1, 4])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy, clusters", with_variants(STRATEGIES, (1, 4)))
 def test_the_reconciler_reads_twenty_service_deployments_with_one_call(
     make_world, strategy, clusters
 ):

@@ -8,7 +8,7 @@ Case = TypeVar("Case")
 Variant = TypeVar("Variant")
 
 IS_ALL = bool(os.environ.get("TEST_ALL"))
-EVERY = 7
+EVERY = 10
 """One of so many faults is in a sample."""
 
 OFFSET = int(os.environ.get("TEST_OFFSET") or 0)

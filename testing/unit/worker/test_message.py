@@ -1,4 +1,4 @@
-"""One malformed message among nine good ones: the nine updates are made, and the one is kept."""
+"""A malformed message between two good ones: both updates are made, and the message is kept."""
 
 import inspect
 import json
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from support.fleet_run import FleetRun
 
-GOOD = [f"web-{number:03d}" for number in range(1, 10)]
-SERVICE, DEEP = "web-010", "[" * 989 + "]" * 989
+BEFORE, SERVICE, AFTER = "web-001", "web-002", "web-003"
+EVENT = FleetRun(0).ecs.event(SERVICE)
+DEEP = "[" * 989 + "]" * 989
 
 
 def text_of(event, **raw):
@@ -29,7 +30,7 @@ def text_of(event, **raw):
 
 def bodies():
     """Texts by what is wrong with them."""
-    event = FleetRun(0).ecs.event(SERVICE)
+    event = EVENT
     yield from {
         "empty": "",
         "no JSON": "{",
@@ -78,7 +79,7 @@ def bodies():
         )
     yield "a tag that is half a character", text_of(event, ecs_tag='{"\\ud800": "\\udfff"}')
     for arn in (
-        "arn:aws:ecs:us-east-1:123456789012:service/ECSCluster/web-010",
+        "arn:aws:ecs:us-east-1:123456789012:service/ECSCluster/web-002",
         "arn:aws:s3:::bucket",
         "arn:",
         "/",
@@ -141,19 +142,19 @@ RECORDS = {
 
 
 def work(body=None, change=lambda record: record):
-    """Runs the worker with nine good messages and this one in the middle.
+    """Runs the worker with this message between two good ones.
 
-    The nine updates are made, and no message comes back. Returns the run.
+    Both updates are made, and no message comes back. Returns the run.
     """
-    run = FleetRun(10)
-    events = [run.ecs.event(name) for name in GOOD]
-    run.send(*events[:4], run.ecs.event(SERVICE) if body is None else "placeholder", *events[4:])
+    run = FleetRun(3)
+    event = EVENT if body is None else "placeholder"
+    run.send(run.ecs.event(BEFORE), event, run.ecs.event(AFTER))
     records = run.queue.receive()
     if body is not None:
-        records[4]["body"] = body
-    records[4] = change(records[4])
+        records[1]["body"] = body
+    records[1] = change(records[1])
     assert not run.worker().process(records)
-    assert {run.ecs.image(name) for name in GOOD} == {"registry/app:2"}
+    assert run.ecs.image(BEFORE) == run.ecs.image(AFTER) == "registry/app:2"
     return run
 
 
@@ -172,20 +173,20 @@ def check(run, reads=2):
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_a_malformed_body_does_not_affect_nine_good_messages(kind):
-    # ECS refuses the call for all ten services because of one bad name: then each has its own.
-    check(work(BODIES[kind]), reads=11 if "us-east-1" in kind else 2)
+def test_a_malformed_body_does_not_affect_the_messages_beside_it(kind):
+    # ECS refuses the call for all three services because of one bad name: then each has its own.
+    check(work(BODIES[kind]), reads=4 if "us-east-1" in kind else 2)
 
 
 @pytest.mark.parametrize("below", range(4, 24))
 def test_a_field_that_is_nested_near_pythons_limit_does_not_affect_the_other_messages(below):
     """Where the limit is depends on the caller: the parse succeeds, and a later step fails."""
     depth = sys.getrecursionlimit() - len(inspect.stack(0)) - below
-    check(work(text_of(FleetRun(0).ecs.event(SERVICE), surplus="[" * depth + "]" * depth)))
+    check(work(text_of(EVENT, surplus="[" * depth + "]" * depth)))
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-def test_an_odd_record_does_not_affect_nine_good_messages(kind):
+def test_an_odd_record_does_not_affect_the_messages_beside_it(kind):
     check(work(change=RECORDS[kind]))
 
 
@@ -214,10 +215,11 @@ FIELDS = (
     is_odd=st.booleans(),
     value=JSON,
 )
-def test_no_content_of_a_message_affects_the_nine_others(fields, is_odd, value):
-    event = FleetRun(0).ecs.event(SERVICE) | fields
+def test_no_content_of_a_message_affects_the_messages_beside_it(fields, is_odd, value):
     path = ("attributes", sorted(fields)[0]) if is_odd else ("messageAttributes",)
-    run = work(json.dumps(event), with_value(value, *path) if is_odd else lambda record: record)
+    run = work(
+        json.dumps(EVENT | fields), with_value(value, *path) if is_odd else lambda record: record
+    )
     # One call per cluster, and one for a message with a cluster that does not exist.
     assert run.ecs.buckets.calls["DescribeServices"] <= 3
 
@@ -225,5 +227,5 @@ def test_no_content_of_a_message_affects_the_nine_others(fields, is_odd, value):
 def test_a_message_that_raises_an_unexpected_error_goes_to_the_dead_letter_queue(monkeypatch):
     error = RecursionError("maximum recursion depth exceeded")
     monkeypatch.setattr("ecs_updater.worker.rejection.Rejections.write", Mock(side_effect=error))
-    run = work(json.dumps(FleetRun(0).ecs.event(SERVICE, surplus=1)))
+    run = work(json.dumps(EVENT | {"surplus": 1}))
     assert "RecursionError" in run.dead_letter()[1]
