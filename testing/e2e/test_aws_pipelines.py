@@ -37,41 +37,23 @@ class Point(NamedTuple):
 
 CLOUDFORMATION_POINTS = [
     Point("deploying stack ecs-updater-vpc", "ec2 vpc"),
-    Point("deploying stack ecs-updater-ecs"),
     Point(
         "creating service ecs-dummy-service",
         "ecs service",
         cleaning="removing service ecs-dummy-service",
     ),
     Point("creating bucket", "s3 buckets"),
-    Point(
-        "deploying stack ecs-updater-ledger",
-        "dynamodb tables",
-        cleaning="removing stack ecs-updater-ledger",
-    ),
     Point("deploying stack ecs-updater-lambda", "iam roles ecs-updater-eu-west-1"),
     Point(
         "deploying stack ecs-updater-api",
         "apigateway rest apis",
         cleaning="removing stack ecs-updater-api",
     ),
-    Point(
-        "deploying stack ecs-updater-fleet",
-        "sqs queues .*-fleet",
-        cleaning="removing stack ecs-updater-fleet",
-    ),
     Point("── run-lambda-test-aws", cleaning="removing stack ecs-updater-ecs"),
 ]
 TERRAFORM_POINTS = [
     Point("applying network and cluster", "ec2 vpc"),
     Point("creating service ecs-dummy-service", cleaning="destroying Terraform's resources"),
-    # As soon as the reconciler exists: its table, role and rules exist, the permission of the rules
-    # does not.
-    Point(
-        "applying ledger and function",
-        "lambda functions ecs-updater-completer",
-        step="deploy-lambda-aws-tf",
-    ),
     # Before its stage is there.
     Point("applying ledger, function and API", "apigateway rest apis", step="deploy-api-aws-tf"),
     # Before its worker is there.

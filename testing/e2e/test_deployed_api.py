@@ -110,7 +110,7 @@ def test_of_a_thousand_requests_some_get_a_429_and_no_update_with_an_answer_is_l
         status, answer = api.ask("POST", "update", body, ONCE)
         return body["request_id"], status, answer.get("errorType", "")
 
-    api.limit(20, 10)
+    api.limit(20, 2)
     try:
         with ThreadPoolExecutor(PARALLEL) as pool:
             answers = list(pool.map(send, range(MANY)))

@@ -98,9 +98,10 @@ def _api(request, workspace, authorizer) -> Iterator[JwtApi]:
         here = workspace("jwt", EMULATOR_HOST="127.0.0.1", **settings)
         for bundle in authorizer.glob("*.zip"):
             here.bring(bundle)
-        steps = ("deploy-lambda-aws{}", "deploy-api-aws{}")
-        first = ("emulator-up", f"deploy-ecs-cluster{tool}", "deploy-ecs-service")
-        here.make(*first, *(step.format(tool) for step in steps)).succeeded()
+        # Terraform's step applies the steps before it, too.
+        before = () if tool else ("deploy-ecs-cluster", "deploy-lambda-aws")
+        steps = (*before, f"deploy-api-aws{tool}", "deploy-ecs-service")
+        here.make("emulator-up", *steps).succeeded()
         here.client("ssm").put_parameter(
             Name=SCOPES_PARAMETER, Value=json.dumps(SCOPES), Type="String"
         )

@@ -134,13 +134,7 @@ def test_a_protected_table_outlives_make_clean_and_the_next_deployment_takes_it_
 
     for is_first in (True, False):
         here.bring(package)
-        done = here.make(
-            f"deploy-ecs-cluster{tool}",
-            "deploy-ecs-service",
-            f"deploy-lambda-aws{tool}",
-            DELETION_PROTECTION="true",
-        )
-        assert done.status == 0, done.output
+        here.make(f"deploy-lambda-aws{tool}", DELETION_PROTECTION="true").succeeded()
         if is_first:
             dynamodb.put_item(TableName=TABLE, Item=item)
         assert dynamodb.get_item(TableName=TABLE, Key=item)["Item"] == item
