@@ -48,11 +48,11 @@ from support.terraform import Unavailable
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
-_OPTIONAL = ("push", "codepipeline")
-# With Terraform the queues of pushes and of the fleet are made together: the provider waits.
+_OPTIONAL = ("push", "codepipeline", "operations")
+# With Terraform a step deploys the parts that it needs, too: `operations` the API and the queue.
 PIPELINES = {
-    "all-aws": {"ENTRY_POINTS_AWS": [*("lambda", "api", "fleet"), *_OPTIONAL, "operations"]},
-    "all-aws-tf": {"ENTRY_POINTS_TF": [*("lambda", "api"), *_OPTIONAL, "fleet", "operations"]},
+    "all-aws": {"ENTRY_POINTS_AWS": ["lambda", "api", "fleet", *_OPTIONAL]},
+    "all-aws-tf": {"ENTRY_POINTS_TF": [*_OPTIONAL]},
 }
 """The pipelines, each with its setting of the parts to deploy: those that are optional, too."""
 TARGET = {"HOME_ACCOUNT": "111111111111", "EXTERNAL_ID": "an-id"}

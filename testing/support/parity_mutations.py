@@ -1,7 +1,7 @@
 """Changes or drops every leaf of a document, one at a time."""
 
 from collections.abc import Iterator
-from copy import deepcopy
+from copy import copy
 from functools import reduce
 from operator import getitem
 from typing import Any
@@ -23,9 +23,11 @@ def mutations(document: Any, *below: str | int) -> Iterator[tuple[str, Any]]:
     """Yields each change and the changed document; with ``below`` only changes of that part."""
     for path in leaves(reduce(getitem, below, document), below):
         for verb in ("change", "drop"):
-            changed = deepcopy(document)
             *way, last = path
-            parent = reduce(getitem, way, changed)
+            changed = parent = copy(document)
+            for key in way:
+                parent[key] = copy(parent[key])
+                parent = parent[key]
             if verb == "change":
                 parent[last] = other(parent[last])
             else:
