@@ -98,10 +98,10 @@ def _api(request, workspace, authorizer) -> Iterator[JwtApi]:
         here = workspace("jwt", EMULATOR_HOST="127.0.0.1", **settings)
         for bundle in authorizer.glob("*.zip"):
             here.bring(bundle)
-        # Terraform's step applies the steps before it, too.
-        before = () if tool else ("deploy-ecs-cluster", "deploy-lambda-aws")
-        steps = (*before, f"deploy-api-aws{tool}", "deploy-ecs-service")
-        here.make("emulator-up", *steps).succeeded()
+        # Terraform deploys the function with the API.
+        steps = ("deploy-api-aws-tf",) if tool else ("deploy-lambda-aws", "deploy-api-aws")
+        first = ("emulator-up", f"deploy-ecs-cluster{tool}", "deploy-ecs-service")
+        here.make(*first, *steps).succeeded()
         here.client("ssm").put_parameter(
             Name=SCOPES_PARAMETER, Value=json.dumps(SCOPES), Type="String"
         )

@@ -2,6 +2,8 @@
 
 locals {
   prefix_length = tonumber(split("/", var.vpc_cidr)[1])
+  # By name the number of its network and zone. Known before anything exists, as `terraform import` needs it.
+  subnets = { a = 0, b = 1 }
 }
 
 # Without the Local Zones that an account opted into: Fargate does not run in them.
@@ -33,7 +35,7 @@ resource "aws_internet_gateway" "this" {
 
 # Public by their route only. Each service decides whether its tasks get a public address.
 resource "aws_subnet" "public" {
-  for_each = { a = 0, b = 1 }
+  for_each = local.subnets
 
   vpc_id                  = aws_vpc.this.id
   availability_zone       = data.aws_availability_zones.regional.names[each.value]
@@ -61,9 +63,9 @@ resource "aws_route" "internet" {
 }
 
 resource "aws_route_table_association" "public" {
-  for_each = aws_subnet.public
+  for_each = local.subnets
 
-  subnet_id      = each.value.id
+  subnet_id      = aws_subnet.public[each.key].id
   route_table_id = aws_route_table.public.id
 }
 
