@@ -10,6 +10,7 @@ TERRAFORM_DIR=$BUILD_DIR/terraform-$TARGET
 TERRAFORM_TREE=$TERRAFORM_DIR/tree
 # Written once Terraform has a backend. Before that there is nothing to destroy.
 TERRAFORM_BEGUN=$TERRAFORM_DIR/begun
+TERRAFORM_STATE=$TERRAFORM_DIR/terraform.tfstate
 export TF_DATA_DIR=$TERRAFORM_DIR/data
 
 # terraform_settings: prints the variables of the configuration as JSON.
@@ -73,6 +74,7 @@ prepare_terraform() {
   local own_backend=()
   settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME TASK_DEFINITION_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY API_AUTH \
     DELETION_PROTECTION
+  ! is_state_cut_off || fail "a kill cut off Terraform's state ($TERRAFORM_STATE): run $(hint clean), which removes its resources by name and tag"
   need terraform "install Terraform 1.7 or newer (https://developer.hashicorp.com/terraform/install)"
   # Terraform writes into its folder. Of an earlier copy only the provider's lock is kept.
   mkdir -p "$TERRAFORM_TREE"
@@ -82,7 +84,7 @@ prepare_terraform() {
   # A shared state is for accounts, not for the emulator.
   [ "$TARGET" = aws ] || rm -f "$TERRAFORM_TREE/backend_override.tf"
   # backend_override.tf, created from its example, sets the backend of a team's state.
-  [ -f "$TERRAFORM_TREE/backend_override.tf" ] || own_backend=("-backend-config=path=$TERRAFORM_DIR/terraform.tfstate")
+  [ -f "$TERRAFORM_TREE/backend_override.tf" ] || own_backend=("-backend-config=path=$TERRAFORM_STATE")
   run_terraform init -reconfigure "${own_backend[@]}"
   touch "$TERRAFORM_BEGUN"
   move_old_addresses
@@ -168,6 +170,9 @@ terraform_error() {
   sed -E 's/^[│╷╵] ?//' "$1" | awk '/^Error: / { found = 1 } found && /^(Error: .*)?$/ && seen++ > 3 { exit } found' |
     tr -s '[:space:]' ' ' | cut -c 1-500
 }
+
+# is_state_cut_off: succeeds if a kill interrupted the write of the state's file, which Terraform then refuses to read.
+is_state_cut_off() { [ -s "$TERRAFORM_STATE" ] && ! "${PYTHON:-python3}" -m json.tool "$TERRAFORM_STATE" >/dev/null 2>&1; }
 
 # is_deployed_by_terraform: succeeds if a Terraform run of this build directory has begun and was not removed.
 is_deployed_by_terraform() { [ -f "$TERRAFORM_BEGUN" ]; }

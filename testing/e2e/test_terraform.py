@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.account import ON_ACCOUNT, Account
 from support.make import Result
 from support.parity_declarations import MODULES
 from support.terraform import run
@@ -75,6 +76,28 @@ def test_an_apply_is_repeated_after_a_conflict_on_the_emulator_and_after_nothing
     assert other.status != 0 and "applying again" not in other.output
     assert "terraform apply failed: Error: failed, StatusCode: 400" in other.output
     here.clean()
+
+
+@pytest.mark.usefixtures("terraform")
+def test_after_a_kill_during_the_write_of_the_state_clean_removes_by_name_and_tag(workspace):
+    account = Account(workspace("account"))
+    before = account.inventory()
+    tags = [{"key": "ecs-updater", "value": "ecs-updater"}]
+    account.client("ecs").create_cluster(clusterName="ECSCluster", tags=tags)
+    here = workspace("cut-off", **ON_ACCOUNT)
+    (directory := here.build / "terraform-aws").mkdir(parents=True)
+    (directory / "begun").touch()
+    (directory / "terraform.tfstate").write_text('{"version": 4, "resour', "ascii")
+
+    refused = here.make("deploy-ecs-cluster-tf", environment=account.shell)
+    assert refused.status != 0
+    assert (
+        "a kill cut off Terraform's state" in refused.output and "run make clean" in refused.output
+    )
+    here.make("clean", environment=account.shell, TARGET=None).succeeded()
+
+    assert account.inventory() == before and not here.left()
+    account.end()
 
 
 def test_the_usage_of_every_module_is_valid(tmp_path):
