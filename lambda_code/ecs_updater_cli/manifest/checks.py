@@ -14,11 +14,19 @@ from ecs_updater.model.image import ImageReference
 from ecs_updater.model.request import AllowLists
 from ecs_updater.settings import Settings
 
-from .entries import GROUP, LIST, RUN_BEFORE, ManifestEntry, Path, ServiceIdentity, entries
+from .entries import (
+    GROUP,
+    LIST,
+    MAX_OF_PART,
+    RUN_BEFORE,
+    ManifestEntry,
+    Path,
+    ServiceIdentity,
+    entries,
+)
 from .values import NOWHERE, Document, ManifestError, Problem, Value, number_advice, text_advice
 
 MAX_PROBLEMS = 1000
-_MAX_OF_ENTRY = 50
 
 # Fields of the event that the command sets.
 _COMMAND_FIELDS = {
@@ -53,7 +61,7 @@ def checked(document: Document, settings: Settings = _SETTINGS) -> list[Manifest
     problems = list(document.problems)
     found = entries(document, problems)
     for entry in found:
-        problems += islice(_problems(entry, settings), _MAX_OF_ENTRY)
+        problems += islice(_problems(entry, settings), MAX_OF_PART)
     problems += [*_duplicates(found), *_further_tasks(found)]
     if problems:
         # A value that could not be read has no further problem. A problem of the defaults, or
@@ -97,7 +105,7 @@ def _problems(entry: ManifestEntry, settings: Settings) -> Iterator[Problem]:
         yield _problem(entry, ["action"], f"{action!r} is not one of {list(events.SCHEMAS)}")
         del event["action"]
     schema = events.SCHEMAS.get(action if isinstance(action, str) else "", _UPDATE)
-    violations = list(islice(schema.validator(event).iter_errors(event), _MAX_OF_ENTRY))
+    violations = list(islice(schema.validator(event).iter_errors(event), MAX_OF_PART))
     for violation in violations:
         yield from _problems_of_violation(entry, violation, schema)
     images = dict(_wrong_images(event))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from ecs_updater.model.arn import account_prefix, name_of, nearest, service_key
@@ -16,6 +16,9 @@ LIST, DEFAULTS, GROUP = "deployments", "defaults", "group"
 
 RUN_BEFORE = "run_before"
 """Field of an event with a task that must succeed before the service changes."""
+
+MAX_OF_PART = 50
+"""Most problems of one entry, and of what is beside the entries."""
 
 Path = Sequence[str | int]
 
@@ -130,7 +133,8 @@ def tasks_before(found: Sequence[ManifestEntry]) -> dict[int, int]:
 def entries(document: Document, problems: list[Problem]) -> list[ManifestEntry]:
     """Returns the complete entries of a file. Adds the problems of their list to `problems`."""
     names, end = document.value.members, document.ends_at
-    problems += _problems_of_file(document.value, is_complete=end is None)
+    of_file = _problems_of_file(document.value, is_complete=end is None)
+    problems += islice(of_file, MAX_OF_PART)
     listed, defaults = names.get(LIST, document.value), names.get(DEFAULTS)
     if defaults and not isinstance(defaults.data, dict):
         defaults = None
@@ -148,8 +152,8 @@ def _problems_of_file(document: Value, *, is_complete: bool) -> Iterator[Problem
         sentence = "this is a single event: a file is a list of events"
         yield Problem(document.position, "", sentence)
         return
-    for name in names.keys() - {LIST, DEFAULTS}:
-        if not name.startswith("x-"):
+    for name in names:
+        if name not in (LIST, DEFAULTS) and not name.startswith("x-"):
             sentence = f"this name means nothing here: a file has {DEFAULTS}, {LIST} and x-…"
             yield Problem(names[name].named_at, name, sentence)
     if DEFAULTS in names:
@@ -174,11 +178,12 @@ def _problems_of_defaults(defaults: Value) -> Iterator[Problem]:
         sentence = "this has to be a map, with fields that the deployments leave out"
         yield Problem(defaults.position, DEFAULTS, sentence)
     known = {*SCHEMAS[UPDATE].fields, *SCHEMAS[ROLLBACK].fields, GROUP}
-    for name in defaults.members.keys() - known:
-        meant = nearest(name, known)
-        question = f": did you mean {meant}?" if meant else ""
-        sentence = f"there is no field of this name{question}"
-        yield Problem(defaults.members[name].named_at, f"{DEFAULTS}.{name}", sentence)
+    for name, value in defaults.members.items():
+        if name not in known:
+            meant = nearest(name, known)
+            question = f": did you mean {meant}?" if meant else ""
+            sentence = f"there is no field of this name{question}"
+            yield Problem(value.named_at, f"{DEFAULTS}.{name}", sentence)
 
 
 def _entry(index: int, own: Value, defaults: Value | None) -> ManifestEntry:

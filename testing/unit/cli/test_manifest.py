@@ -243,6 +243,15 @@ def test_a_problem_has_its_position(text, found):
     assert problems(text, name) == [f"{name}:{problem}" for problem in found]
 
 
+@pytest.mark.parametrize("within", ["", "defaults"])
+def test_of_many_unknown_names_the_first_fifty_are_problems(within):
+    names = {f"name-{number:03}": 1 for number in range(400)}
+    text = json.dumps({within: names} if within else names)
+    found = problems(text, "x.json")
+    assert [f"name-{number:03}" in found[number] for number in range(50)] == [True] * 50
+    assert len(found) == 50
+
+
 def test_json_strings_are_read_as_json():
     web = {**WEB, "ecs_tag": {"smile": "\U0001f600", "slash": "/", "back": "\\ud83d"}}
     text = json.dumps([web]).replace("/", "\\/")
