@@ -6,11 +6,13 @@ takes five times as long.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 """
 
+import json
 import re
 from decimal import Decimal
+from functools import lru_cache
 from itertools import accumulate
 
-from moto.dynamodb.comparisons import get_filter_expression
+from moto.dynamodb.comparisons import Func, Op, get_filter_expression
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
 from ecs_updater.ledger.queries import RECENT
@@ -40,6 +42,8 @@ _METHODS = {
     "UpdateItem": "_put_item",
     "TransactWriteItems": "_transact_write_items",
 }
+
+_CONDITION = "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"
 
 Key = tuple[str, str]
 
@@ -205,11 +209,7 @@ class MemoryDynamodb(Wire):
     def _refused(self, write: Json) -> Json | None:
         """What a refusal brings beside its message; None where the condition holds."""
         stored = self._items.get(_key(write), {})
-        condition = get_filter_expression(
-            write.get("ConditionExpression"),
-            write.get("ExpressionAttributeNames"),
-            write.get("ExpressionAttributeValues"),
-        )
+        condition = _parsed(json.dumps([write.get(name) for name in _CONDITION]))
         if condition.expr(_named(stored, write)):
             return None
         has_item = write.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
@@ -281,6 +281,12 @@ def _value_size(value: Json) -> int:
     return (
         len(content.encode()) if kind == "S" else len(str(content)) // 2 + 2 if kind == "N" else 1
     )
+
+
+@lru_cache(4096)
+def _parsed(condition: str) -> Op | Func:
+    """A condition, its names and its values, parsed. Runs with faults repeat the same writes."""
+    return get_filter_expression(*json.loads(condition))
 
 
 def _tables(body: Json) -> set[str]:

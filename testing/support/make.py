@@ -140,13 +140,19 @@ class Workspace:
         with file.open("wb") as stream:
             process = subprocess.Popen(  # pylint: disable=consider-using-with  # Running waits for it.
                 ["make", "-C", self._project, "--no-print-directory", *targets, *arguments],
-                env=_shell() | {"TMPDIR": str(self.temporary)} | dict(environment or {}),
+                env=_shell() | self._tools(merged) | dict(environment or {}),
                 stdin=stdin,
                 stdout=stream if output is None else output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         return Running(process, file)
+
+    def _tools(self, settings: Mapping[str, str | None]) -> dict[str, str]:
+        """Variables with the teardown of the server that has the aws cli, and a directory."""
+        aws = settings.get("AWS_CLI")
+        served = {"PIPELINE_TEARDOWN": str(Path(aws).with_name("teardown"))} if aws else {}
+        return {"TMPDIR": str(self.temporary), **served}
 
     def make(
         self, *targets: str, environment: Mapping[str, str] | None = None, **settings: str | None
