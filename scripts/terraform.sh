@@ -11,6 +11,8 @@ TERRAFORM_TREE=$TERRAFORM_DIR/tree
 # Written once Terraform has a backend. Before that there is nothing to destroy.
 TERRAFORM_BEGUN=$TERRAFORM_DIR/begun
 TERRAFORM_STATE=$TERRAFORM_DIR/terraform.tfstate
+# Exists while the copy of the configuration is made. After a kill the copy is incomplete.
+TERRAFORM_INCOMPLETE=$TERRAFORM_DIR/incomplete
 export TF_DATA_DIR=$TERRAFORM_DIR/data
 
 # terraform_settings: prints the variables of the configuration as JSON.
@@ -74,10 +76,11 @@ prepare_terraform() {
   local own_backend=()
   settings ENVIRONMENT OWNER CONTACT CLUSTER_NAME TASK_DEFINITION_NAME LAUNCH_TYPE LAMBDA_FUNCTION_NAME LAMBDA_RUNTIME LAMBDA_ARCH RESERVED_CONCURRENCY API_AUTH \
     DELETION_PROTECTION
-  ! is_state_cut_off || fail "a kill cut off Terraform's state ($TERRAFORM_STATE): run $(hint clean), which removes its resources by name and tag"
+  ! is_state_incomplete || fail "Terraform was killed while it wrote its state, and $TERRAFORM_STATE is incomplete: run $(hint clean), which removes the resources by name and tag"
   need terraform "install Terraform 1.7 or newer (https://developer.hashicorp.com/terraform/install)"
   # Terraform writes into its folder. Of an earlier copy only the provider's lock is kept.
   mkdir -p "$TERRAFORM_TREE"
+  touch "$TERRAFORM_INCOMPLETE"
   find "$TERRAFORM_TREE" -name '*.tf' -delete
   cp -R "$PROJECT_DIR/infraestructure-terraform/." "$TERRAFORM_TREE"
   rm -rf "$TERRAFORM_TREE/tests"
@@ -90,6 +93,7 @@ prepare_terraform() {
   move_old_addresses
   [ "${part:-}" = target ] || account_log_role
   terraform_settings >"$TERRAFORM_TREE/settings.auto.tfvars.json"
+  rm "$TERRAFORM_INCOMPLETE"
 }
 
 # move_old_addresses: moves the resources of a state from before the module ecs-updater. With -target Terraform refuses pending moves.
@@ -171,8 +175,8 @@ terraform_error() {
     tr -s '[:space:]' ' ' | cut -c 1-500
 }
 
-# is_state_cut_off: succeeds if a kill interrupted the write of the state's file, which Terraform then refuses to read.
-is_state_cut_off() { [ -s "$TERRAFORM_STATE" ] && ! "${PYTHON:-python3}" -m json.tool "$TERRAFORM_STATE" >/dev/null 2>&1; }
+# is_state_incomplete: succeeds if Terraform was killed while it wrote the state's file. Terraform then refuses to read it.
+is_state_incomplete() { [ -s "$TERRAFORM_STATE" ] && ! "${PYTHON:-python3}" -m json.tool "$TERRAFORM_STATE" >/dev/null 2>&1; }
 
 # is_deployed_by_terraform: succeeds if a Terraform run of this build directory has begun and was not removed.
 is_deployed_by_terraform() { [ -f "$TERRAFORM_BEGUN" ]; }

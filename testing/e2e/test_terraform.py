@@ -79,22 +79,25 @@ def test_an_apply_is_repeated_after_a_conflict_on_the_emulator_and_after_nothing
 
 
 @pytest.mark.usefixtures("terraform")
-def test_after_a_kill_during_the_write_of_the_state_clean_removes_by_name_and_tag(workspace):
+@pytest.mark.parametrize(
+    "file", ["terraform.tfstate", "tree/main.tf", "tree/settings.auto.tfvars.json"]
+)
+def test_after_a_kill_during_the_write_of_a_file_clean_removes_everything(workspace, file):
     account = Account(workspace("account"))
     before = account.inventory()
     tags = [{"key": "ecs-updater", "value": "ecs-updater"}]
     account.client("ecs").create_cluster(clusterName="ECSCluster", tags=tags)
     here = workspace("cut-off", **ON_ACCOUNT)
-    (directory := here.build / "terraform-aws").mkdir(parents=True)
-    (directory / "begun").touch()
-    (directory / "terraform.tfstate").write_text('{"version": 4, "resour', "ascii")
+    (tree := here.build / "terraform-aws" / "tree").mkdir(parents=True)
+    for name in ("begun", "incomplete"):
+        (tree.parent / name).touch()
+    (tree.parent / file).write_text('{"version": 4, "resour', "ascii")
 
-    refused = here.make("deploy-ecs-cluster-tf", environment=account.shell)
-    assert refused.status != 0
-    assert (
-        "a kill cut off Terraform's state" in refused.output and "run make clean" in refused.output
-    )
-    here.make("clean", environment=account.shell, TARGET=None).succeeded()
+    if file == "terraform.tfstate":
+        refused = here.make("deploy-ecs-cluster-tf", environment=account.shell)
+        assert refused.status != 0
+        assert "terraform.tfstate is incomplete: run make clean, which" in refused.output
+    here.make("clean", environment=account.shell).succeeded()
 
     assert account.inventory() == before and not here.left()
     account.end()
