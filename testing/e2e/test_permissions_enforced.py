@@ -48,11 +48,12 @@ from support.terraform import Unavailable
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 
-_OPTIONAL = ("push", "codepipeline", "operations")
-# With Terraform a step deploys the parts that it needs, too: `operations` the API and the queue.
+_OPTIONAL = ("push", "codepipeline")
+# With Terraform a step also deploys the parts that it needs: `fleet` deploys the function and the
+# API. The queues of pushes and of the fleet are made together: the provider waits.
 PIPELINES = {
-    "all-aws": {"ENTRY_POINTS_AWS": ["lambda", "api", "fleet", *_OPTIONAL]},
-    "all-aws-tf": {"ENTRY_POINTS_TF": [*_OPTIONAL]},
+    "all-aws": {"ENTRY_POINTS_AWS": [*("lambda", "api", "fleet"), *_OPTIONAL, "operations"]},
+    "all-aws-tf": {"ENTRY_POINTS_TF": [*_OPTIONAL, "fleet", "operations"]},
 }
 """The pipelines, each with its setting of the parts to deploy: those that are optional, too."""
 TARGET = {"HOME_ACCOUNT": "111111111111", "EXTERNAL_ID": "an-id"}

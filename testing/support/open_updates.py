@@ -18,6 +18,7 @@ from fakes.simulated_ecs.simulation import CLUSTER
 from fakes.wire import Json, Killed, Request
 
 from .fleet_run import FleetRun
+from .rollout_world import QUICK
 
 ECS_SECONDS, DYNAMODB_SECONDS = 0.05, 0.006
 """Duration of a call."""
@@ -48,9 +49,9 @@ class OpenUpdates:
         """Duration of the latest run."""
         self._kill_at: int | None = None
         self._begin_all(len(bodies))
-        client = self.run.ecs.client(_CONFIG)
+        client = self.run.ecs.client(_CONFIG.merge(QUICK))
         self._ecs = Ecs(client, share=RATE_SHARE, clock=self.run.clock)
-        self._table = Table(TABLE, self.run.dynamodb.client(dynamodb._CONFIG))  # pylint: disable=protected-access
+        self._table = Table(TABLE, self.run.dynamodb.client(dynamodb._CONFIG.merge(QUICK)))  # pylint: disable=protected-access
         self.run.ecs.before, self.run.dynamodb.before = self._ecs_call, self._dynamodb_call
         self.run.ecs.buckets.calls.clear()
 
