@@ -2,7 +2,7 @@
 
 locals {
   prefix_length = tonumber(split("/", var.vpc_cidr)[1])
-  # By name the number of its network and zone. Known before anything exists, as `terraform import` needs it.
+  # The network and the zone of each subnet. They are known before a subnet exists: `terraform import` needs that.
   subnets = { a = 0, b = 1 }
 }
 

@@ -18,7 +18,7 @@ RUN_BEFORE = "run_before"
 """Field of an event with a task that must succeed before the service changes."""
 
 MAX_OF_PART = 50
-"""Most problems of one entry, and of what is beside the entries."""
+"""Maximum number of problems that are reported for one entry, and for the rest of the file."""
 
 Path = Sequence[str | int]
 
