@@ -144,7 +144,6 @@ SCENARIOS = [
         False,
         BAD,
         by_reconciler=True,
-        begins_at="UpdateService",
     ),
     Scenario(
         "update after a task", WAIT | TASK, "SUCCEEDED", True, begins_at="RegisterTaskDefinition"
@@ -154,7 +153,7 @@ SCENARIOS = [
         WAIT | FORCED | TASK,
         "SUCCEEDED",
         True,
-        begins_at="RunTask",
+        begins_at="PutItem",
     ),
     Scenario("queue, task", TASK, "SUCCEEDED", True),
     Scenario(
@@ -186,7 +185,7 @@ SCENARIOS = [
         True,
         batch="b",
         is_shared=True,
-        begins_at="RunTask",
+        begins_at="PutItem",
     ),
     Scenario(
         "batch, shared revision, rolled back",
@@ -208,7 +207,6 @@ SCENARIOS = [
         event=ROLLBACK,
         is_updated_first=True,
         is_old_inactive=True,
-        begins_at="RegisterTaskDefinition",
     ),
     Scenario(
         "update, rolled back over INACTIVE",
@@ -248,7 +246,7 @@ SCENARIOS = [
         by_reconciler=True,
         begins_at="StopServiceDeployment",
     ),
-    Scenario("blue/green", WAIT, "SUCCEEDED", True, options=BLUE_GREEN, begins_at="UpdateService"),
+    Scenario("blue/green", WAIT, "SUCCEEDED", True, options=BLUE_GREEN),
     Scenario(
         "linear, rolled back by StopServiceDeployment",
         WAIT | BACK,
@@ -336,7 +334,7 @@ def troubles(requests, begins_at):
     again), and in one for good.
     """
     operations = [operation for _, operation in requests]
-    for at in range(operations.index(begins_at) if begins_at else 0, len(requests)):
+    for at in range(first_of(operations, begins_at), len(requests)):
         yield Trouble(at, FAILURES[at % len(FAILURES)], Reach.ONCE), the_same_again
         yield Trouble(at, FAILURES[(at + 3) % len(FAILURES)], Reach.OUTAGE), the_same_again
         has_effect = not operations[at].startswith(READS)
@@ -349,6 +347,11 @@ def troubles(requests, begins_at):
                 yield Trouble(at, kind), the_reconciler_first
 
 
+def first_of(operations, begins_at):
+    """The index of the first request that can fail."""
+    return operations.index(begins_at) if begins_at else 0
+
+
 def requests_of(scenario, begin):
     """What the process of a scenario sends when nothing goes wrong, which ends as it should."""
     run = begin(scenario, Figures())
@@ -358,6 +361,25 @@ def requests_of(scenario, begin):
     run.check_end()
     assert not run.figures.violations
     return requests
+
+
+def test_until_a_scenario_begins_another_one_sends_the_same_and_has_begun(begin):
+    sent = [[operation for _, operation in requests_of(each, begin)] for each in SCENARIOS]
+    runs = [
+        (each, operations, first_of(operations, each.begins_at))
+        for each, operations in zip(SCENARIOS, sent, strict=True)
+    ]
+    assert [
+        scenario.name
+        for scenario, operations, first in runs
+        if first
+        and not any(
+            other.by_reconciler == scenario.by_reconciler
+            and same[:first] == operations[:first]
+            and begun < first
+            for other, same, begun in runs
+        )
+    ] == []
 
 
 @pytest.mark.parametrize("kind", KILLS, ids=lambda kind: kind.name)
