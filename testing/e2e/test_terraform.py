@@ -46,13 +46,13 @@ def test_terraforms_own_tests_pass():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-FAILING = """#!/bin/sh
+CONFLICT = """#!/bin/sh
+"{terraform}" "$@" || exit
 case $* in
   *" apply "*) [ -e "{mark}" ] || {{ touch "{mark}"; echo "Error: failed, {error}"; exit 1; }} ;;
 esac
-exec "{terraform}" "$@"
 """
-"""A Terraform whose first apply fails."""
+"""A Terraform whose first apply makes everything and then fails."""
 
 
 @pytest.mark.usefixtures("terraform")
@@ -66,7 +66,7 @@ def test_an_apply_is_repeated_after_a_conflict_on_the_emulator_and_after_nothing
 
     def apply(error: str) -> Result:
         real, mark = shutil.which("terraform"), tmp_path / error
-        program.write_text(FAILING.format(terraform=real, mark=mark, error=error), "utf-8")
+        program.write_text(CONFLICT.format(terraform=real, mark=mark, error=error), "utf-8")
         program.chmod(0o755)
         return here.make("emulator-up", "deploy-ecs-cluster-tf", environment=shell)
 
